@@ -1,0 +1,1 @@
+"""The REST door: one file per OpenMeter resource, thin: parse, one call, answer."""

@@ -1,0 +1,1 @@
+"""Who is billed: customers, the subjects whose usage counts for them, their addresses and currency."""

@@ -1,0 +1,39 @@
+"""What others may hold of a customer."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A postal address; `country` is ISO 3166-1 alpha-2."""
+
+    country: str | None = None
+    postal_code: str | None = None
+    state: str | None = None
+    city: str | None = None
+    line1: str | None = None
+    line2: str | None = None
+    phone_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """One we bill. `subject_keys` are the subjects of usage events that count for them."""
+
+    id: str
+    key: str | None
+    name: str
+    description: str | None
+    currency: str | None
+    primary_email: str | None
+    billing_address: Address | None
+    subject_keys: tuple[str, ...]
+    metadata: dict[str, str] = field(hash=False)
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None = None
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.deleted_at is not None

@@ -1,0 +1,1 @@
+"""What every room stands on and nothing about billing: database, clock, ids, money, errors, jobs, live news."""
