@@ -1,0 +1,1 @@
+"""OpenMeter's v1: camelCase, numbered pages, unknown properties ignored."""

@@ -1,0 +1,32 @@
+"""Refusals of the usage room."""
+
+from dashboard.kit.errors import Conflict, InvalidInput, NotFound, Unavailable
+
+
+class EventRefused(InvalidInput):
+    code = "event_refused"
+    remedy = "Mend the named events and send them again; events already stored are not counted twice."
+
+
+class MeterNotFound(NotFound):
+    code = "meter_not_found"
+    remedy = "Look at the list of meters for its key."
+
+
+class MeterKeyTaken(Conflict):
+    code = "meter_key_taken"
+    remedy = "Choose another key, or change the meter that has it."
+
+
+class QueryInvalid(InvalidInput):
+    code = "meter_query_invalid"
+
+
+class MeterInUse(Conflict):
+    code = "meter_in_use"
+    remedy = "Archive the features that use it first."
+
+
+class MeterFilling(Unavailable):
+    code = "meter_filling"
+    remedy = "Ask again in a moment."

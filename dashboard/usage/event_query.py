@@ -1,0 +1,236 @@
+"""Measuring: sums, counts and the like over `usage_value`, exact to the last digit.
+
+SQL adds up whole numbers (values times a million); the few values that do not fit that are added in Python as decimals.
+Where a zone's clocks change inside a window, its two parts are measured apart and put together here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Context, Decimal
+from typing import Any
+
+from dashboard.usage.sql import Sql
+from dashboard.usage.taking import SCALE
+from dashboard.usage.times import MICROSECOND, microseconds, moment
+from dashboard.usage.views import Aggregation, Measurement, MeterQuery, Window
+from dashboard.usage.windows import (
+    length_in_microseconds,
+    months,
+    refuse_too_many,
+    spans,
+    window_at,
+    zone,
+)
+
+_EXACT = Context(prec=60)
+Bucket = tuple[datetime, datetime]
+
+
+@dataclass(slots=True)
+class _Part:
+    """What is known of one row so far."""
+
+    count: int = 0
+    total: Decimal = Decimal(0)
+    least: Decimal | None = None
+    most: Decimal | None = None
+    latest: tuple[int, int, Decimal] | None = None
+    distinct: set[str] = field(default_factory=set)
+
+    def take_in(self, value: Decimal) -> None:
+        self.total = _EXACT.add(self.total, value)
+        self.least = value if self.least is None else min(self.least, value)
+        self.most = value if self.most is None else max(self.most, value)
+
+    def result(self, aggregation: Aggregation) -> Decimal:
+        match aggregation:
+            case Aggregation.COUNT:
+                return Decimal(self.count)
+            case Aggregation.UNIQUE_COUNT:
+                return Decimal(len(self.distinct))
+            case Aggregation.AVG:
+                return _EXACT.divide(self.total, Decimal(self.count))
+            case Aggregation.MIN:
+                return self.least or Decimal(0)
+            case Aggregation.MAX:
+                return self.most or Decimal(0)
+            case Aggregation.LATEST:
+                return self.latest[2] if self.latest else Decimal(0)
+            case Aggregation.SUM:
+                return self.total
+
+
+_Key = tuple[Bucket | None, str | None, tuple[str, ...]]
+
+
+class MeterReader:
+    """Measures one meter over one connection."""
+
+    def __init__(self, sql: Sql, meter_no: int, aggregation: Aggregation) -> None:
+        self._sql = sql
+        self._meter_no = meter_no
+        self._aggregation = aggregation
+        self._parts: dict[_Key, _Part] = {}
+
+    async def measure(self, query: MeterQuery) -> list[Measurement]:
+        """The rows of `query`. Raises QueryInvalid for an unknown zone or too many windows."""
+        if query.subjects == ():
+            return []
+        bounds = await self._bounds(query)
+        if bounds is None or bounds[0] >= bounds[1]:
+            return []
+        from_at, to_at = bounds
+        if query.window is None:
+            await self._read(query, from_at, to_at, None, None)
+        elif query.window is Window.MONTH:
+            for start, end in months(from_at, to_at, zone(query.time_zone)):
+                await self._read(query, max(start, from_at), min(end, to_at), (start, end), None)
+        else:
+            refuse_too_many(query.window, from_at, to_at)
+            for span in spans(from_at, to_at, zone(query.time_zone)):
+                await self._read(query, span.from_at, span.to_at, None, span.offset)
+        return self._rows(query, from_at, to_at)
+
+    def _rows(self, query: MeterQuery, from_at: datetime, to_at: datetime) -> list[Measurement]:
+        rows = [
+            Measurement(
+                bucket[0] if bucket else from_at,
+                bucket[1] if bucket else to_at,
+                part.result(self._aggregation),
+                subject,
+                dict(zip(query.group_by, dimensions, strict=True)),
+            )
+            for (bucket, subject, dimensions), part in self._parts.items()
+        ]
+        return sorted(rows, key=lambda row: (row.from_at, row.subject or "", tuple(row.group_by.values())))
+
+    async def _bounds(self, query: MeterQuery) -> Bucket | None:
+        from_at, to_at = query.from_at, query.to_at
+        if from_at is None or to_at is None:
+            where, parameters = self._where(query, None, None)
+            first, last = (
+                await self._sql.rows(f"SELECT MIN(time), MAX(time) FROM usage_value WHERE {where}", *parameters)
+            )[0]
+            if first is None:
+                return None
+            from_at = from_at or moment(first).replace(second=0, microsecond=0)
+            to_at = to_at or moment(last + 60_000_000).replace(second=0, microsecond=0)
+        return from_at.replace(microsecond=0), to_at.replace(microsecond=0)
+
+    async def _read(
+        self, query: MeterQuery, from_at: datetime, to_at: datetime, bucket: Bucket | None, offset: Any
+    ) -> None:
+        where, parameters = self._where(query, from_at, to_at)
+        keys: list[str] = []
+        if offset is not None and query.window is not None:
+            shift = offset // MICROSECOND
+            # Times before 1970 are refused at the door, so plain division is the floor.
+            keys.append(f"(time + {shift}) / {length_in_microseconds(query.window)}")
+        if query.by_subject:
+            keys.append("subject")
+        keys += [self._dimension(name) for name in query.group_by]
+
+        def key_of(row: Sequence[Any]) -> _Key:
+            position, place = 0, bucket
+            if offset is not None and query.window is not None:
+                place = window_at(row[0], query.window, offset, zone(query.time_zone))
+                position = 1
+            subject = None
+            if query.by_subject:
+                subject = row[position]
+                position += 1
+            return place, subject, tuple(value or "" for value in row[position : len(keys)])
+
+        if self._aggregation is Aggregation.UNIQUE_COUNT:
+            await self._read_distinct(keys, where, parameters, key_of)
+        elif self._aggregation is Aggregation.LATEST:
+            await self._read_latest(keys, where, parameters, key_of)
+        else:
+            await self._read_figures(keys, where, parameters, key_of)
+
+    async def _read_figures(self, keys: list[str], where: str, parameters: list[Any], key_of: Any) -> None:
+        # The sum is taken of quotients and remainders, so that it cannot leave SQLite's 64 bits.
+        figures = [
+            "COUNT(*)",
+            f"SUM(scaled / {SCALE})",
+            f"SUM(scaled % {SCALE})",
+            "MIN(scaled)",
+            "MAX(scaled)",
+            "COUNT(exact)",
+        ]
+        group = f" GROUP BY {', '.join(str(n + 1) for n in range(len(keys)))}" if keys else ""
+        rows = await self._sql.rows(
+            f"SELECT {', '.join(keys + figures)} FROM usage_value WHERE {where}{group}", *parameters
+        )
+        beyond = False
+        for row in rows:
+            count, quotients, remainders, least, most, exact = row[len(keys) :]
+            if not count:
+                continue
+            part = self._parts.setdefault(key_of(row), _Part())
+            part.count += count
+            if least is not None:
+                part.total = _EXACT.add(part.total, Decimal(int(quotients)) + Decimal(int(remainders)).scaleb(-6))
+                part.least = _unscaled(least) if part.least is None else min(part.least, _unscaled(least))
+                part.most = _unscaled(most) if part.most is None else max(part.most, _unscaled(most))
+            beyond = beyond or bool(exact)
+        if beyond:
+            columns = ", ".join([*keys, "exact"])
+            for row in await self._sql.rows(
+                f"SELECT {columns} FROM usage_value WHERE {where} AND exact IS NOT NULL", *parameters
+            ):
+                self._parts.setdefault(key_of(row), _Part()).take_in(Decimal(row[-1]))
+
+    async def _read_distinct(self, keys: list[str], where: str, parameters: list[Any], key_of: Any) -> None:
+        columns = ", ".join([*keys, "exact"])
+        for row in await self._sql.rows(f"SELECT DISTINCT {columns} FROM usage_value WHERE {where}", *parameters):
+            self._parts.setdefault(key_of(row), _Part()).distinct.add(row[-1])
+
+    async def _read_latest(self, keys: list[str], where: str, parameters: list[Any], key_of: Any) -> None:
+        names = [f"k{n}" for n in range(len(keys))]
+        named = ", ".join(f"{key} AS {name}" for key, name in zip(keys, names, strict=True))
+        inner = f"SELECT {named + ', ' if named else ''}time, seq, scaled, exact FROM usage_value WHERE {where}"
+        partition = f"PARTITION BY {', '.join(names)} " if names else ""
+        columns = ", ".join([*names, "time", "seq", "scaled", "exact"])
+        statement = (
+            f"SELECT {columns} FROM ("
+            f"SELECT {columns}, ROW_NUMBER() OVER ({partition}ORDER BY time DESC, seq DESC) AS place"
+            f" FROM ({inner}) AS found) AS ranked WHERE place = 1"
+        )
+        for row in await self._sql.rows(statement, *parameters):
+            time, seq, scaled, exact = row[len(keys) :]
+            value = _unscaled(scaled) if scaled is not None else Decimal(exact)
+            part = self._parts.setdefault(key_of(row), _Part())
+            candidate = (time, seq, value)
+            part.latest = candidate if part.latest is None else max(part.latest, candidate, key=lambda c: c[:2])
+
+    def _where(self, query: MeterQuery, from_at: datetime | None, to_at: datetime | None) -> tuple[str, list[Any]]:
+        conditions = ["meter_no = ?"]
+        parameters: list[Any] = [self._meter_no]
+        from_at, to_at = from_at or query.from_at, to_at or query.to_at
+        if query.subjects is not None:
+            conditions.append(f"subject IN ({', '.join('?' * len(query.subjects))})")
+            parameters += query.subjects
+        if from_at is not None:
+            conditions.append("time >= ?")
+            parameters.append(microseconds(from_at.replace(microsecond=0)))
+        if to_at is not None:
+            conditions.append("time < ?")
+            parameters.append(microseconds(to_at.replace(microsecond=0)))
+        for name, values in query.filters.items():
+            conditions.append(f"COALESCE({self._dimension(name)}, '') IN ({', '.join('?' * len(values))})")
+            parameters += values
+        return " AND ".join(conditions), parameters
+
+    def _dimension(self, name: str) -> str:
+        # `name` is one of the meter's own dimensions, whose form (letters, digits, underscores) was checked when made.
+        if not name.replace("_", "").isalnum():
+            raise ValueError(name)
+        if self._sql.sqlite:
+            return f"json_extract(NULLIF(dimensions, ''), '$.\"{name}\"')"
+        return f"(NULLIF(dimensions, '')::json ->> '{name}')"
+
+
+def _unscaled(scaled: int) -> Decimal:
+    return Decimal(scaled).scaleb(-6)
