@@ -1,14 +1,18 @@
-"""Builds what the edges need, once per process: database, clock, news, secrets, and the desks of the rooms."""
+"""Builds what the edges need, once per process: database, clock, news, secrets, stores, and the desks of the rooms."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from dashboard.access.audit import AuditLog
 from dashboard.kit.changes import Changes
 from dashboard.kit.clock import Clock, clock_from_text
 from dashboard.kit.crypto import SecretBox, load_or_make_secret_key
 from dashboard.kit.database import Database
 from dashboard.settings import Settings
+from dashboard.usage.event_store import EventStore
+from dashboard.usage.service import define_missing_meters
+from dashboard.usage.sql_event_store import SqlEventStore
 
 
 @dataclass(slots=True)
@@ -20,6 +24,7 @@ class Backend:
     changes: Changes
     database: Database
     secrets: SecretBox
+    event_store: EventStore
 
 
 _running: list[Backend] = []
@@ -34,19 +39,43 @@ def running() -> Backend:
 
 @asynccontextmanager
 async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
-    """A backend for the length of the block; `running()` finds it meanwhile."""
+    """A backend for the length of the block; `running()` finds it meanwhile. The database has to be migrated."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    clock = clock_from_text(settings.clock)
-    changes = Changes(settings.redis_url)
-    secret_key = (
-        settings.secret_key.get_secret_value() if settings.secret_key else load_or_make_secret_key(settings.data_dir)
-    )
-    database = Database(settings.effective_database_url, clock=clock, changes=changes)
-    backend = Backend(settings, clock, changes, database, SecretBox(secret_key))
-    _running.append(backend)
-    try:
-        async with changes.listening():
-            yield backend
-    finally:
-        _running.remove(backend)
-        await database.close()
+    async with AsyncExitStack() as closing:
+        clock = clock_from_text(settings.clock)
+        changes = Changes(settings.redis_url)
+        await closing.enter_async_context(changes.listening())
+        database = Database(settings.effective_database_url, clock=clock, changes=changes, audit_writer=AuditLog())
+        closing.push_async_callback(database.close)
+        backend = Backend(
+            settings=settings,
+            clock=clock,
+            changes=changes,
+            database=database,
+            secrets=SecretBox(_secret_key(settings)),
+            event_store=await _event_store(settings, database, closing),
+        )
+        await define_missing_meters(database, backend.event_store)
+        _running.append(backend)
+        closing.callback(_running.remove, backend)
+        yield backend
+
+
+def _secret_key(settings: Settings) -> str:
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value()
+    return load_or_make_secret_key(settings.data_dir)
+
+
+async def _event_store(settings: Settings, database: Database, closing: AsyncExitStack) -> EventStore:
+    """Events beside the other tables on PostgreSQL; in a file of their own on SQLite, where one writer at a time is the
+    rule and ingest must not hold up billing."""
+    if not database.is_sqlite:
+        events = database
+    else:
+        events = Database(f"sqlite:///{(settings.data_dir / 'events.db').resolve()}", clock=database.clock)
+        closing.push_async_callback(events.close)
+    store = SqlEventStore(events)
+    await store.prepare()
+    closing.push_async_callback(store.close)
+    return store

@@ -13,19 +13,39 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="METERDESK_", env_ignore_empty=True, extra="ignore")
 
-    data_dir: Path = Field(Path(".meterdesk"), description="Where the database, the secret key and the sandbox live.")
-    database_url: str | None = Field(None, description="`postgresql://…` for scale-out; unset: SQLite in the data dir.")
-    redis_url: str | None = Field(None, description="Set: screen state and live news travel between web processes.")
-    public_url: str | None = Field(None, description="Where Stripe can reach us. Unset: events are polled instead.")
-    secret_key: SecretStr | None = Field(None, description="Encrypts stored keys; made once in the data dir if unset.")
-    api_key: SecretStr | None = Field(None, description="A bearer token that counts as an admin key (first start, CI).")
-    admin_email: str | None = Field(None, description="With the password: this owner exists after the start.")
-    admin_password: SecretStr | None = Field(None, description="See admin_email.")
-    stripe_api_base: str | None = Field(None, description="Another address for Stripe's API. Unset: Stripe's own.")
-    sandbox_url: str = Field("http://127.0.0.1:12111", description="Where the sandbox answers.")
-    clock: str | None = Field(None, description="`fixed:<RFC 3339>` or `offset:<ISO 8601>` for tests and demos.")
-    events_poll_seconds: float = Field(10.0, gt=0, description="How often events are polled when nothing is awaited.")
-    stripe_requests_per_second: float | None = Field(None, gt=0, description="Overrides the limit per Stripe account.")
+    data_dir: Path = Field(
+        default=Path(".meterdesk"), description="Where the database, the secret key and the sandbox live."
+    )
+    database_url: str | None = Field(
+        default=None, description="`postgresql://…` for scale-out; unset: SQLite in the data dir."
+    )
+    redis_url: str | None = Field(
+        default=None, description="Set: screen state and live news travel between web processes."
+    )
+    public_url: str | None = Field(
+        default=None, description="Where Stripe can reach us. Unset: events are polled instead."
+    )
+    secret_key: SecretStr | None = Field(
+        default=None, description="Encrypts stored keys; made once in the data dir if unset."
+    )
+    api_key: SecretStr | None = Field(
+        default=None, description="A bearer token that counts as an admin key (first start, CI)."
+    )
+    admin_email: str | None = Field(default=None, description="With the password: this owner exists after the start.")
+    admin_password: SecretStr | None = Field(default=None, description="See admin_email.")
+    stripe_api_base: str | None = Field(
+        default=None, description="Another address for Stripe's API. Unset: Stripe's own."
+    )
+    sandbox_url: str = Field(default="http://127.0.0.1:12111", description="Where the sandbox answers.")
+    clock: str | None = Field(
+        default=None, description="`fixed:<RFC 3339>` or `offset:<ISO 8601>` for tests and demos."
+    )
+    events_poll_seconds: float = Field(
+        default=10.0, gt=0, description="How often events are polled when nothing is awaited."
+    )
+    stripe_requests_per_second: float | None = Field(
+        default=None, gt=0, description="Overrides the limit per Stripe account."
+    )
 
     @field_validator("public_url", "stripe_api_base", "sandbox_url")
     @classmethod

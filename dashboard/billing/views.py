@@ -262,6 +262,7 @@ class ExternalInvoice:
     failure_message: str | None = None
     line_ids: dict[str, str] = field(default_factory=dict, hash=False)
     foreign_lines: tuple[tuple[str, Decimal], ...] = ()
+    notes: tuple[Issue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

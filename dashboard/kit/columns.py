@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, Dialect, Numeric, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlmodel import SQLModel
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -52,3 +53,18 @@ class ExactDecimal(TypeDecorator[Decimal]):
 
 JsonDocument = JSON().with_variant(JSONB(), "postgresql")
 """A document to show or to carry along. Whatever is searched by gets a column of its own."""
+
+# Every constraint has a name, the same on both databases, so that a later migration can speak of it.
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Row(SQLModel):
+    """The base of every table, so that a checker lets `__tablename__` be the plain text it is."""
+
+    if TYPE_CHECKING:
+        __tablename__: ClassVar[Any]  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dashboard.kit.errors import InvalidInput
@@ -78,11 +78,11 @@ class Cursor:
             raise InvalidInput("This page marker is not one of ours.", field="cursor") from None
 
 
-def older_than(cursor: Cursor, at: ColumnElement[Any], id_: ColumnElement[Any]) -> ColumnElement[bool]:
+def older_than(cursor: Cursor, at: SQLColumnExpression[Any], id_: SQLColumnExpression[Any]) -> ColumnElement[bool]:
     """The condition for rows that come after `cursor` in a newest-first list."""
     return or_(at < cursor.at, and_(at == cursor.at, id_ < cursor.id))
 
 
-def newer_than(cursor: Cursor, at: ColumnElement[Any], id_: ColumnElement[Any]) -> ColumnElement[bool]:
+def newer_than(cursor: Cursor, at: SQLColumnExpression[Any], id_: SQLColumnExpression[Any]) -> ColumnElement[bool]:
     """The condition for rows that come before `cursor` in a newest-first list."""
     return or_(at > cursor.at, and_(at == cursor.at, id_ > cursor.id))

@@ -1,0 +1,1 @@
+"""Who may come in: people, their sessions and roles, API keys, and the audit log."""

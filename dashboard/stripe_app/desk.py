@@ -1,0 +1,65 @@
+"""What every verb of this room needs at hand. `backend.py` builds one per process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from dashboard.kit.crypto import SecretBox
+from dashboard.kit.database import STRIPE, Database
+from dashboard.stripe_app.errors import StripeAppDeleted, StripeAppNotFound, StripeAppNotReady, StripeUnauthorized
+from dashboard.stripe_app.gateway import BACKGROUND, Gateway, Gateways
+from dashboard.stripe_app.tables import StripeAppRow
+from dashboard.stripe_app.views import AppState
+
+
+@dataclass(slots=True)
+class StripeDesk:
+    """Holds no state of its own. `public_url` is where Stripe can reach us; None means we poll."""
+
+    database: Database
+    secrets: SecretBox
+    gateways: Gateways
+    public_url: str | None = None
+    events_poll_seconds: float = 10.0
+
+    @asynccontextmanager
+    async def stripe(self, app_id: str, *, priority: int = BACKGROUND) -> AsyncIterator[Gateway]:
+        """The gateway of an installed app, for the length of the block. Never inside a transaction.
+
+        A 401 inside the block marks the app unauthorized; until its key is replaced nothing more is asked of Stripe.
+        Raises StripeAppNotFound, StripeAppDeleted, StripeAppNotReady, StripeUnauthorized.
+        """
+        row = await self.app_row(app_id)
+        try:
+            yield self.gateway_of(row, priority=priority)
+        except StripeUnauthorized as refusal:
+            await self._mark_unauthorized(app_id, refusal.message)
+            raise
+
+    async def app_row(self, app_id: str) -> StripeAppRow:
+        """The row of an app that may be used now."""
+        async with self.database.read() as session:
+            row = await session.get(StripeAppRow, app_id)
+        if row is None or row.state == AppState.INSTALLING:
+            raise StripeAppNotFound(f"There is no Stripe app {app_id}.")
+        if row.deleted_at is not None:
+            raise StripeAppDeleted("This Stripe app was uninstalled.")
+        if row.state == AppState.UNINSTALLING:
+            raise StripeAppNotReady("This Stripe app is being uninstalled.")
+        if row.state == AppState.UNAUTHORIZED:
+            raise StripeUnauthorized(row.status_reason or "Stripe no longer accepts this API key.", http_status=401)
+        return row
+
+    def gateway_of(self, row: StripeAppRow, *, priority: int = BACKGROUND) -> Gateway:
+        """A gateway with the row's own key, whatever its state."""
+        key = self.secrets.open(row.sealed_key or "")
+        return self.gateways.open(key, account=row.account_id, livemode=row.livemode, priority=priority)
+
+    async def _mark_unauthorized(self, app_id: str, reason: str) -> None:
+        async with self.database.transaction(STRIPE) as work:
+            row = await work.session.get(StripeAppRow, app_id)
+            if row is None or row.state != AppState.READY:
+                return
+            row.state, row.status_reason, row.updated_at = AppState.UNAUTHORIZED, reason, work.now
+            work.audit("stripe_app.unauthorized", "stripe_app", app_id, reason=reason)
+            work.changed("stripe_apps", f"stripe_apps/{app_id}")

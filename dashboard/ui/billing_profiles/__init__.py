@@ -1,0 +1,1 @@
+"""Billing profiles: the list, the form, and what its waiting times lead to."""

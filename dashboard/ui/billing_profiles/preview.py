@@ -1,0 +1,93 @@
+"""What a profile's waiting times lead to, told with dates, before anybody is billed by them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dateutil.relativedelta import relativedelta
+
+from dashboard.billing.views import CollectionMethod
+from dashboard.kit.durations import Duration
+from dashboard.ui.billing_profiles.waits import wait_in_words
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewStep:
+    """One date on the way from the end of a period to the money: what happens then, and why then."""
+
+    title: str
+    when: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The settings that decide when; durations are ISO 8601 text."""
+
+    collection_method: CollectionMethod
+    collection_interval: str
+    draft_period: str
+    due_after: str
+    auto_advance: bool
+
+
+def example_period_end(now: datetime) -> datetime:
+    """The end of the current month in UTC: the next period that most subscriptions close."""
+    start_of_day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return start_of_day.replace(day=1) + relativedelta(months=1)
+
+
+def preview(waits: Waits, period_end: datetime) -> list[PreviewStep]:
+    """The dates of an invoice for a period that ends at `period_end`. Raises BadDuration or TimeOutOfRange."""
+    collected = Duration.parse(waits.collection_interval).added_to(period_end)
+    sendable = Duration.parse(waits.draft_period).added_to(collected)
+    return [
+        PreviewStep("The period ends", _written(period_end), "An example: the end of this month, midnight UTC."),
+        PreviewStep("Late usage counts until", _written(collected), _after(waits.collection_interval, "period's end")),
+        _approval(waits, sendable),
+        _sending(waits, sendable),
+        _payment(waits, sendable),
+    ]
+
+
+def _approval(waits: Waits, at: datetime) -> PreviewStep:
+    if waits.auto_advance:
+        return PreviewStep("Invoice approved", _written(at), _by_itself(waits.draft_period))
+    return PreviewStep("Invoice approved", "When somebody approves it", f"Possible from {_written(at)} on.")
+
+
+def _sending(waits: Waits, at: datetime) -> PreviewStep:
+    sends = waits.collection_method is CollectionMethod.SEND_INVOICE
+    return PreviewStep(
+        "Stripe e-mails the invoice" if sends else "Stripe charges the customer",
+        _written(at) if waits.auto_advance else "Right after the approval",
+        "Stripe's own hour before finalising does not apply: Meterdesk finalises the invoice itself.",
+    )
+
+
+def _payment(waits: Waits, at: datetime) -> PreviewStep:
+    if waits.collection_method is CollectionMethod.CHARGE_AUTOMATICALLY:
+        return PreviewStep(
+            "Paid", "As soon as the charge goes through", "Cards within seconds, bank debits within days."
+        )
+    if not waits.auto_advance:
+        return PreviewStep("Payment due", f"{wait_in_words(waits.due_after)} after sending", "Overdue from then on.")
+    due = Duration.parse(waits.due_after).added_to(at)
+    return PreviewStep("Payment due", _written(due), _after(waits.due_after, "sending") + " Overdue from then on.")
+
+
+def _after(duration: str, what: str) -> str:
+    words = wait_in_words(duration)
+    return f"At once at the {what}." if words == "no wait" else f"{words[:1].upper()}{words[1:]} after {_the(what)}."
+
+
+def _the(what: str) -> str:
+    return what if what == "sending" else f"the {what}"
+
+
+def _by_itself(draft_period: str) -> str:
+    words = wait_in_words(draft_period)
+    return "By itself, at once." if words == "no wait" else f"By itself, after {words} in which you can look at it."
+
+
+def _written(at: datetime) -> str:
+    return f"{at:%a} {at.day} {at:%b %Y, %H:%M} UTC"

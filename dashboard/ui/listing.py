@@ -1,0 +1,108 @@
+"""Lists whose view is their address: read the query, and make the links for tabs, sorting and pages from it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import reflex as rx
+
+from dashboard.kit.paging import PAGE_SIZE_DEFAULT, Page, PageRequest
+
+PAGE_MARKERS = ("page", "after", "before")
+"""Query names that say where in a list one is; any other change begins at the first page again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SortLink:
+    """Where a click on a column's heading leads, and how the list is sorted by it now."""
+
+    href: str
+    direction: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pager:
+    """The foot of a table. An empty address means there is no such page."""
+
+    summary: str = ""
+    previous: str = ""
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One tab: a link to the list with another filter. `count` is text, empty for none."""
+
+    label: str
+    href: str
+    count: str = ""
+    current: bool = False
+
+
+class Address:
+    """The address of the page a state is on: its path and query, and addresses a step away from it."""
+
+    def __init__(self, path: str, query: Mapping[str, str]) -> None:
+        self.path = path
+        self._query = {name: value for name, value in query.items() if value}
+
+    @classmethod
+    def of(cls, state: rx.State) -> "Address":
+        """Where the tab of `state` is. It comes from the browser: treat every value as typed by a stranger."""
+        url = state.router.url
+        query = {name: str(value) for name, value in dict(url.query_parameters).items()}
+        return cls(url.path.rstrip("/") or "/", query)
+
+    def text(self, name: str, default: str = "") -> str:
+        """The value of a query name."""
+        return self._query.get(name, default)
+
+    def choice(self, name: str, choices: Iterable[str], default: str) -> str:
+        """The value of a query name if it is one of `choices`, else `default`."""
+        value = self._query.get(name, default)
+        return value if value in set(choices) else default
+
+    def page_request(self, size: int = PAGE_SIZE_DEFAULT) -> PageRequest:
+        """The page asked for with `?page=`; the first one for anything that is no number from 1."""
+        written = self._query.get("page", "1")
+        number = int(written) if written.isdecimal() and len(written) < 8 else 1
+        return PageRequest(number=max(1, number), size=size)
+
+    def having(self, **changes: str | int | None) -> str:
+        """This address with some query names changed (None or "" removes), on its first page unless that is named."""
+        query = {name: value for name, value in self._query.items() if name not in PAGE_MARKERS}
+        for name, value in changes.items():
+            query.pop(name, None)
+            if value not in (None, ""):
+                query[name] = str(value)
+        return self.path + (f"?{urlencode(query)}" if query else "")
+
+    def sort_links(self, keys: Iterable[str], current: str) -> dict[str, SortLink]:
+        """Links for the sortable columns. `current` is the key in use, with a leading minus when descending."""
+        used, descending = current.removeprefix("-"), current.startswith("-")
+        links = {}
+        for key in keys:
+            direction = ("descending" if descending else "ascending") if key == used else "none"
+            links[key] = SortLink(self.having(sort=key if direction == "descending" else f"-{key}"), direction)
+        return links
+
+    def pager(self, page: Page[Any]) -> Pager:
+        """The foot of a numbered page: “26–50 of 130”."""
+        if page.total_count == 0:
+            return Pager()
+        first = (page.number - 1) * page.size + 1
+        last = first + len(page.items) - 1
+        return Pager(
+            summary=f"{first:,}–{last:,} of {page.total_count:,}" if page.items else f"0 of {page.total_count:,}",
+            previous=self.having(page=None if page.number == 2 else page.number - 1) if page.number > 1 else "",
+            next=self.having(page=page.number + 1) if page.number < page.page_count else "",
+        )
+
+    def keyset_pager(self, summary: str, before: str | None, after: str | None) -> Pager:
+        """The foot of a page of a list without numbers; `before` and `after` are cursors, None where it ends."""
+        return Pager(
+            summary,
+            previous=self.having(before=before) if before else "",
+            next=self.having(after=after) if after else "",
+        )

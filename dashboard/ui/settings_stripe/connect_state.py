@@ -1,0 +1,113 @@
+"""The wizard's first step: look at a key, then install the account it opens.
+
+The key lives in the browser's field. It comes here as an argument, goes to the service, and is kept by no state.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import reflex as rx
+from pydantic import SecretStr
+
+from dashboard.access.views import actor_of
+from dashboard.backend import running
+from dashboard.kit.errors import MeterdeskError, Unavailable
+from dashboard.stripe_app.errors import AccountAlreadyInstalled, StripeUnreachable
+from dashboard.stripe_app.inputs import InstallStripeApp
+from dashboard.stripe_app.install import check_key, install_stripe_app
+from dashboard.ui.roles import needs
+from dashboard.ui.sessions import signed_in_user
+from dashboard.ui.settings_stripe.views import PATH, KeyView, key_view, step_href
+
+SANDBOX_KEY = "sk_test_sandbox_demo"
+KEY_FIELD = "stripe_api_key"
+_SHORTEST_KEY = 20
+"""Shorter than any key; while one is still typing, Stripe is not asked."""
+
+
+class ConnectStripe(rx.State):
+    """What the step shows. `found` is the account the key opens."""
+
+    checking: bool = False
+    installing: bool = False
+    revealed: bool = False
+    errors: dict[str, str] = {}
+    installed_already: str = ""
+    found: KeyView = KeyView()
+    confirm_live: bool = False
+
+    @rx.event
+    @needs("admin")
+    def load(self) -> None:
+        """Begins anew."""
+        self.checking = self.installing = self.revealed = False
+        self._forget()
+
+    @rx.event
+    @needs("admin")
+    def reveal(self) -> None:
+        """Shows or hides what is typed."""
+        self.revealed = not self.revealed
+
+    @rx.event(background=True, supersedes=True)
+    @needs("admin")
+    async def look(self, typed: str) -> None:
+        """Shows what the typed key opens; a later one overtakes it."""
+        key = SecretStr(str(typed).strip())
+        async with self:
+            self._forget()
+            self.checking = len(key.get_secret_value()) >= _SHORTEST_KEY
+            if not self.checking:
+                return
+        found, refusal = KeyView(), None
+        try:
+            found = key_view(await check_key(running().stripe, key))
+        except MeterdeskError as error:
+            refusal = error
+        async with self:
+            self.checking = False
+            self.found = found
+            if refusal is not None:
+                self._show(refusal)
+
+    @rx.event
+    @needs("admin")
+    async def install(self, form: dict[str, Any]) -> AsyncIterator[Any]:
+        """Installs the account the key opens, after a last look when there was none."""
+        key = SecretStr(str(form.get("api_key", "")).strip())
+        self.installing, self.errors = True, {}
+        yield
+        try:
+            if not self.found.account_id:
+                self.found = key_view(await check_key(running().stripe, key))
+                if self.found.environment == "live":
+                    # Real money: the name has to have been on the screen before.
+                    self.confirm_live = True
+                    return
+            wanted = InstallStripeApp(
+                api_key=key, name=self.found.account_name, confirmed_account_id=self.found.account_id
+            )
+            actor = actor_of(await signed_in_user(self))
+            app = await install_stripe_app(running().stripe, actor, wanted)
+            yield rx.redirect(step_href(app.id, "collection"))
+            yield rx.set_value(KEY_FIELD, "")
+        except MeterdeskError as error:
+            self._show(error)
+            if not isinstance(error, Unavailable):
+                yield rx.set_value(KEY_FIELD, "")
+                yield rx.set_focus(KEY_FIELD)
+        finally:
+            self.installing = False
+
+    def _forget(self) -> None:
+        self.errors, self.found, self.installed_already, self.confirm_live = {}, KeyView(), "", False
+
+    def _show(self, refusal: MeterdeskError) -> None:
+        self._forget()
+        remedy = _NOTHING_CHANGED if isinstance(refusal, StripeUnreachable) else refusal.what_to_do
+        self.errors = {"api_key": f"{refusal.message} {remedy}".strip()}
+        if isinstance(refusal, AccountAlreadyInstalled) and "app_id" in refusal.details:
+            self.installed_already = f"{PATH}?app={refusal.details['app_id']}"
+
+
+_NOTHING_CHANGED = "Nothing was installed. Check the connection, then try again."

@@ -1,0 +1,93 @@
+"""What every test may ask for: a clock, a database of each kind, the folder of shared material."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import URL, make_url
+
+from dashboard.access.audit import AuditLog
+from dashboard.kit.clock import FixedClock
+from dashboard.kit.database import Database, sync_url
+from dashboard.kit.ids import new_id
+from dashboard.settings import Settings
+from dashboard.tables import METADATA
+from tests.servers import postgresql_url as postgresql_url
+
+ROOT = Path(__file__).parent.parent
+
+# Whoever runs the tests may have an installation of their own: the tests never touch it.
+for setting in Settings.model_fields:
+    os.environ.pop(f"METERDESK_{setting.upper()}", None)
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    """A clock that stands at noon of a Thursday until the test moves it."""
+    return FixedClock(datetime(2026, 1, 15, 12, tzinfo=UTC))
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder of contracts, vectors and references beside the checkout (METERDESK_SHARED)."""
+    folder = Path(os.environ.get("METERDESK_SHARED", ROOT.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip(f"needs the shared material: there is no {folder} (METERDESK_SHARED names another place)")
+    return folder
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a fresh database with all our tables, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        file = tmp_path / "meterdesk.db"
+        shutil.copy(request.getfixturevalue("_sqlite_with_tables"), file)
+        yield f"sqlite:///{file}"
+        return
+    template: URL = request.getfixturevalue("_postgresql_with_tables")
+    name = f"test_{new_id().lower()}"
+    _on_server(template, f'CREATE DATABASE {name} TEMPLATE "{template.database}"')
+    yield template.set(database=name).render_as_string(hide_password=False)
+    _on_server(template, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(database_url: str, clock: FixedClock) -> AsyncIterator[Database]:
+    """A fresh database with all our tables, on the test's clock; a test with it runs on SQLite and on PostgreSQL."""
+    opened = Database(database_url, clock=clock, audit_writer=AuditLog())
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="session")
+def _sqlite_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("template") / "meterdesk.db"
+    _create_tables(make_url(f"sqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def _postgresql_with_tables(postgresql_url: str) -> Iterator[URL]:
+    template = make_url(postgresql_url).set(database=f"template_{new_id().lower()}")
+    _on_server(make_url(postgresql_url), f"CREATE DATABASE {template.database}")
+    _create_tables(template)
+    yield template
+    _on_server(make_url(postgresql_url), f"DROP DATABASE {template.database}")
+
+
+def _create_tables(url: URL) -> None:
+    engine = create_engine(sync_url(url))
+    METADATA.create_all(engine)
+    engine.dispose()
+
+
+def _on_server(url: URL, statement: str) -> None:
+    maintenance = sync_url(url.set(database="postgres"))
+    engine = create_engine(maintenance, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()

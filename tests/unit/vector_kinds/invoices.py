@@ -1,0 +1,82 @@
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from dashboard.billing.progressive import NothingToInvoice, RatedPiece, due_pieces
+from dashboard.billing.rating.lines import sum_totals
+from dashboard.kit.errors import MeterdeskError
+from vector_kinds.reading import Given, assert_same_totals, expected_totals, moment, period, written_totals
+from vector_kinds.stories import Story
+
+
+def progressive_invoices(given: Given, expect: Given) -> None:
+    story = Story(currency=given["currency"])
+    for line in given["lines"]:
+        story.wait_for(line)
+    override = given.get("partial_lines_override")
+    progressive = bool(given["progressive_billing"]) if override is None else bool(override)
+    invoices: list[list[RatedPiece]] = []
+    for step in given["steps"]:
+        match step["do"]:
+            case "usage":
+                story.use(step)
+            case "invoice":
+                _invoice(story, step, progressive, invoices)
+            case "preview":
+                _preview(story, step["expect"])
+            case "delete_last_invoice":
+                for piece in invoices.pop():
+                    story.give_up(piece)
+            case "approve_last_invoice":
+                assert invoices, "there is an invoice to approve"
+            case verb:
+                pytest.fail(f"nothing here knows how to {verb}")
+
+
+def _invoice(story: Story, step: Given, progressive: bool, invoices: list[list[RatedPiece]]) -> None:
+    expected = step["expect"]
+    if expected.get("error"):
+        refusal = NothingToInvoice if expected["error"] == "no_lines" else MeterdeskError
+        with pytest.raises(refusal):
+            due_pieces(list(story.pending.values()), moment(step["as_of"]), progressive_billing=progressive)
+        return
+    billed: list[RatedPiece] = []
+    for due in due_pieces(list(story.pending.values()), moment(step["as_of"]), progressive_billing=progressive):
+        piece = story.rate(due.line, due.service_period)
+        story.book(due, piece)
+        billed.append(piece)
+    invoices.append(billed)
+    _assert_same_pieces(billed, expected["lines"])
+    assert_same_totals(sum_totals(piece.rating.totals for piece in billed), expected["totals"])
+
+
+def _preview(story: Story, expected: Given) -> None:
+    pieces = [story.rate(line, line.service_period) for line in story.pending.values()]
+    assert_same_totals(sum_totals(piece.rating.totals for piece in pieces), expected.get("totals", expected))
+
+
+def _assert_same_pieces(billed: list[RatedPiece], expected: list[Given]) -> None:
+    theirs = {line["key"]: line for line in expected}
+    assert sorted(piece.key for piece in billed) == sorted(line["key"] for line in expected)
+    for piece in billed:
+        line = theirs[piece.key]
+        ours: dict[str, Any] = {
+            "key": piece.key,
+            "service_period": piece.service_period,
+            "quantity": piece.quantity,
+            "metered_quantity": piece.metered_quantity,
+            "totals": written_totals(piece.rating.totals),
+        }
+        wanted = {
+            "key": line["key"],
+            "service_period": period(line["service_period"]),
+            "quantity": Decimal(line["quantity"]),
+            "totals": expected_totals(line["totals"]),
+        }
+        if line.get("metered_quantity") is not None:
+            wanted["metered_quantity"] = Decimal(line["metered_quantity"])
+        assert {name: ours[name] for name in wanted} == wanted
+
+
+KINDS = {"progressive_invoices": progressive_invoices}

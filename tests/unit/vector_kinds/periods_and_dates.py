@@ -1,0 +1,227 @@
+from decimal import Decimal
+
+from dashboard.billing.collection_dates import (
+    BillableCandidate,
+    PendingDate,
+    billable_period,
+    collection_cutoff,
+    draft_until,
+    due_at,
+    invoice_collection_at,
+    next_collection_at,
+)
+from dashboard.billing.numbering import customer_prefix
+from dashboard.catalog.prices import (
+    DynamicPrice,
+    FlatPrice,
+    PackagePrice,
+    PaymentTerm,
+    Price,
+    Tier,
+    TieredPrice,
+    TierMode,
+    UnitPrice,
+)
+from dashboard.kit.calendar import Duration, Recurrence
+from dashboard.subscriptions.periods import PhaseItem, PhaseSchedule, invoice_at, subscription_periods
+from dashboard.subscriptions.proration import SubscriptionEndMode, flat_fee_proration
+from dashboard.usage.meter_rules import Aggregation
+from vector_kinds.reading import Given, amount, duration, moment, outcome, period, time
+
+ONE = Decimal(1)
+
+
+def price_named(name: str) -> Price | None:
+    """Some price of the named kind; what it costs has no part in dates."""
+    tiers = (Tier(unit_amount=ONE),)
+    return {
+        "none": None,
+        "flat": FlatPrice(ONE),
+        "flat_in_advance": FlatPrice(ONE),
+        "flat_in_arrears": FlatPrice(ONE, PaymentTerm.IN_ARREARS),
+        "usage": UnitPrice(ONE),
+        "unit": UnitPrice(ONE),
+        "package": PackagePrice(ONE, ONE),
+        "dynamic": DynamicPrice(),
+        "tiered": TieredPrice(TierMode.GRADUATED, tiers),
+        "graduated": TieredPrice(TierMode.GRADUATED, tiers),
+        "volume": TieredPrice(TierMode.VOLUME, tiers),
+    }[name]
+
+
+def _some_price(name: str) -> Price:
+    price = price_named(name)
+    assert price is not None
+    return price
+
+
+def proration(given: Given, expect: Given) -> None:
+    prorated = outcome(
+        lambda: flat_fee_proration(
+            amount(given["amount"]),
+            given["currency"],
+            period(given["service_period"]),
+            period(given["full_service_period"]),
+            enabled=given["proration_enabled"],
+            subscription_end=time(given.get("subscription_end")),
+            subscription_end_mode=SubscriptionEndMode(given.get("subscription_end_mode") or "bill_actual_period"),
+        ),
+        expect,
+    )
+    if not expect.get("error"):
+        assert prorated == (None if expect["amount"] is None else Decimal(expect["amount"]))
+
+
+def due_from(given: Given, expect: Given) -> None:
+    at = invoice_at(_some_price(given["price"]), period(given["service_period"]), period(given["billing_period"]))
+    assert at == moment(expect["invoice_at"])
+
+
+def periods_of_subscription(given: Given, expect: Given) -> None:
+    lines = outcome(lambda: _periods_of_subscription(given), expect)
+    if lines is not None:
+        ours = [
+            (
+                line.item_key,
+                line.item_version,
+                line.period_index,
+                line.service_period,
+                line.full_service_period,
+                line.billing_period,
+            )
+            for line in lines
+        ]
+        theirs = [
+            (
+                line["item_key"],
+                line["item_version"],
+                line["period_index"],
+                period(line["service_period"]),
+                period(line["full_service_period"]),
+                period(line["billing_period"]),
+            )
+            for line in expect["lines"]
+        ]
+        assert sorted(ours, key=repr) == sorted(theirs, key=repr)
+
+
+def _periods_of_subscription(given: Given):
+    start = moment(given["subscription_start"])
+    schedule = PhaseSchedule(
+        phase_start=start,
+        billing_cadence=Duration.parse(given["billing_cadence"]),
+        billing_anchor=Duration.parse(given.get("billing_anchor_offset") or "PT0S").added_to(start),
+        phase_end=time(given.get("phase_end")),
+        subscription_end=time(given.get("subscription_end")),
+    )
+    items = [
+        PhaseItem(
+            key=item["key"],
+            cadence=duration(item.get("cadence")),
+            price=price_named(item["price"]),
+            start_after=duration(item.get("start_after")),
+            end_after=duration(item.get("end_after")),
+        )
+        for item in given["items"]
+    ]
+    return subscription_periods(schedule, items, moment(given["generate_until"]))
+
+
+def _anchor(collection: Given) -> Recurrence | None:
+    written = collection.get("anchor")
+    return None if not written else Recurrence(Duration.parse(written["interval"]), moment(written["anchor"]))
+
+
+def _pending(lines: list[Given]) -> list[PendingDate]:
+    return [
+        PendingDate(
+            invoice_at=moment(line["invoice_at"]),
+            is_deleted=bool(line.get("deleted")),
+            is_metered=bool(line.get("metered")),
+            collection_end_override=time(line.get("collection_end_override")),
+        )
+        for line in lines
+    ]
+
+
+def cutoff(given: Given, expect: Given) -> None:
+    collection = given["collection"]
+    at = outcome(
+        lambda: collection_cutoff(
+            collection["alignment"],
+            _anchor(collection),
+            moment(given["as_of"]),
+            bypass_alignment=bool(given.get("bypass_alignment")),
+        ),
+        expect,
+    )
+    if at is not None:
+        assert at == moment(expect["cutoff"])
+
+
+def next_collection(given: Given, expect: Given) -> None:
+    collection = given["collection"]
+    at = outcome(
+        lambda: next_collection_at(collection["alignment"], _anchor(collection), _pending(given["lines"])), expect
+    )
+    if not expect.get("error"):
+        assert at == time(expect["at"])
+
+
+def invoice_collection(given: Given, expect: Given) -> None:
+    at = invoice_collection_at(Duration.parse(given["collection_interval"]), _pending(given["lines"]))
+    assert at == time(expect["at"])
+
+
+def draft_end(given: Given, expect: Given) -> None:
+    at = draft_until(
+        given["auto_advance"],
+        Duration.parse(given["draft_period"]),
+        moment(given["created_at"]),
+        time(given.get("collection_at")),
+    )
+    assert at == time(expect["at"])
+
+
+def due(given: Given, expect: Given) -> None:
+    at = due_at(
+        given["auto_advance"],
+        Duration.parse(given["due_after"]),
+        time(given.get("draft_until")),
+        time(given.get("issued_at")),
+    )
+    assert at == time(expect["at"])
+
+
+def billable(given: Given, expect: Given) -> None:
+    aggregation = given.get("meter_aggregation")
+    line = BillableCandidate(
+        price=_some_price(given["price"]),
+        service_period=period(given["service_period"]),
+        invoice_at=moment(given["invoice_at"]),
+        aggregation=None if aggregation is None else Aggregation(aggregation),
+        was_split=bool(given.get("already_split")),
+    )
+    found = outcome(
+        lambda: billable_period(line, moment(given["as_of"]), progressive_billing=given["progressive_billing"]), expect
+    )
+    if not expect.get("error"):
+        assert found == (None if expect["period"] is None else period(expect["period"]))
+
+
+def prefix(given: Given, expect: Given) -> None:
+    assert customer_prefix(given["customer_name"]) == expect["prefix"]
+
+
+KINDS = {
+    "flat_fee_proration": proration,
+    "invoice_at": due_from,
+    "subscription_periods": periods_of_subscription,
+    "collection_cutoff": cutoff,
+    "next_collection_at": next_collection,
+    "invoice_collection_at": invoice_collection,
+    "draft_until": draft_end,
+    "due_at": due,
+    "billable_period": billable,
+    "customer_prefix": prefix,
+}
