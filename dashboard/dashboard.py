@@ -18,6 +18,7 @@ from dashboard.settings import Settings
 from dashboard.ui.guard import SessionGuard
 from dashboard.ui.http import wrappers
 from dashboard.ui.layout import framed
+from dashboard.ui.log_filter import keep_sessions_out_of_logs
 from dashboard.ui.routes import PAGES, PRODUCT, Page, load_pages
 from dashboard.ui.serving import project_dir
 from dashboard.ui.shell_state import ShellState
@@ -58,6 +59,7 @@ def add_pages(app: rx.App) -> None:
 
 def create_app() -> rx.App:
     """The Reflex app, with the REST API before it and the guard around both."""
+    keep_sessions_out_of_logs()
     # Reflex finds its configuration by the working directory; data paths of the operator's depend on it too.
     with contextlib.chdir(project_dir()):
         rx.config.get_config()

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 
+from dashboard.access import passwords
 from dashboard.access.audit import AuditLog
 from dashboard.kit.clock import FixedClock
 from dashboard.kit.database import Database, sync_url
@@ -23,6 +25,12 @@ ROOT = Path(__file__).parent.parent
 # Whoever runs the tests may have an installation of their own: the tests never touch it.
 for setting in Settings.model_fields:
     os.environ.pop(f"METERDESK_{setting.upper()}", None)
+
+
+@pytest.fixture(autouse=True)
+def cheap_password_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes cost next to nothing here. (What they cost in earnest is a promise of `test_access_rules`.)"""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=256, parallelism=1))
 
 
 @pytest.fixture

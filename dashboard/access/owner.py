@@ -40,15 +40,16 @@ async def ensure_owner(database: Database, wanted: CreateOwner) -> bool:
     password_hash = await passwords.hash_password(wanted.password.get_secret_value())
     try:
         async with database.transaction(SYSTEM) as work:
-            await _make_owner(work, wanted, password_hash)
+            return await _make_owner(work, wanted, password_hash)
     except IntegrityError:
         # Another process of the same start was faster; what it wrote is what was wanted.
         return False
-    return True
 
 
-async def _make_owner(work: Work, wanted: CreateOwner, password_hash: str) -> None:
+async def _make_owner(work: Work, wanted: CreateOwner, password_hash: str) -> bool:
     row = await queries.person_row_of_email(work.session, wanted.email)
+    if row is not None and row.role == Role.OWNER:
+        return False
     if row is not None:
         row.role, row.updated_at = Role.OWNER, work.now
         row.password_hash = row.password_hash or password_hash
@@ -58,6 +59,7 @@ async def _make_owner(work: Work, wanted: CreateOwner, password_hash: str) -> No
         await insert_person(work, wanted.email, wanted.name, Role.OWNER, password_hash)
     else:
         await _insert_first_owner(work, wanted, password_hash)
+    return True
 
 
 async def _insert_first_owner(work: Work, wanted: CreateOwner, password_hash: str) -> PersonRow:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from dateutil.relativedelta import relativedelta
 
 from dashboard.kit.errors import InvalidInput
+from dashboard.kit.money import amount_text
 
 _WRITTEN = re.compile(
     r"(?P<sign>[-+])?P(?=\d|T\d)(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
@@ -132,4 +133,4 @@ class Duration:
 
 
 def _written(*parts: tuple[int | Decimal, str]) -> str:
-    return "".join(f"{format(abs(value), 'f')}{letter}" for value, letter in parts if value)
+    return "".join(f"{amount_text(Decimal(abs(value)))}{letter}" for value, letter in parts if value)

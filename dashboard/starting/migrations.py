@@ -76,6 +76,14 @@ def migrate(url: URL) -> bool:
     return True
 
 
+def ready_or_empty(url: URL) -> None:
+    """Sets an empty database up; one with another schema is not touched. Raises NotMigrated, NewerDatabase."""
+    if current_revision(url) is None:
+        migrate(url)
+    else:
+        check_migrated(url)
+
+
 def check_migrated(url: URL) -> None:
     """Nothing if the database is at this code's schema. Raises NotMigrated, NewerDatabase, DatabaseUnreachable."""
     revision = current_revision(url)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -78,6 +78,25 @@ async def has_begun(session: AsyncSession, subject: str, step: str) -> bool:
     """Whether this step was ever intended for the subject, in any revision."""
     query = select(col(StripeCallRow.id)).where(col(StripeCallRow.subject) == subject, col(StripeCallRow.step) == step)
     return await session.scalar(query.limit(1)) is not None
+
+
+async def is_our_key(session: AsyncSession, idempotency_key: str) -> bool:
+    """Whether a call with this idempotency key was made from here and its answer is known."""
+    query = select(col(StripeCallRow.id)).where(
+        col(StripeCallRow.idempotency_key) == idempotency_key, col(StripeCallRow.state) == ANSWERED
+    )
+    return await session.scalar(query.limit(1)) is not None
+
+
+async def answered_count(session: AsyncSession, subject: str, step: str, revision_begins: str) -> int:
+    """How many wishes of this step, with revisions that begin so, were fulfilled for the subject."""
+    query = select(func.count()).where(
+        col(StripeCallRow.subject) == subject,
+        col(StripeCallRow.step) == step,
+        col(StripeCallRow.state) == ANSWERED,
+        col(StripeCallRow.revision).startswith(revision_begins, autoescape=True),
+    )
+    return await session.scalar(query) or 0
 
 
 async def _begin(database: Database, intent: Intent) -> tuple[StripeCallRow, bool]:

@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from dashboard.billing.invoicing_app import ExternalNews
+from dashboard.customers.queries import live_customer
 from dashboard.customers.views import Customer
 from dashboard.kit.database import Work
 from dashboard.stripe_app.errors import NoStripeProfile
@@ -13,8 +14,8 @@ from dashboard.stripe_app.views import AppState
 
 
 async def our_customer(session: AsyncSession, customer_id: str) -> Customer:
-    """A customer that may still be billed. Raises NotFound, Gone."""
-    raise NotImplementedError
+    """A customer that something may be done with. Raises CustomerNotFound, CustomerDeleted."""
+    return await live_customer(session, customer_id)
 
 
 async def users_of_app(session: AsyncSession, app_id: str) -> tuple[str, ...]:
@@ -22,7 +23,7 @@ async def users_of_app(session: AsyncSession, app_id: str) -> tuple[str, ...]:
     raise NotImplementedError
 
 
-async def record_news(work: Work, news: ExternalNews) -> None:
+async def record_news(work: Work, invoice_id: str, news: ExternalNews) -> None:
     """Tells billing how one of its invoices stands in Stripe."""
     raise NotImplementedError
 

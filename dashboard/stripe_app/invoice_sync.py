@@ -1,5 +1,6 @@
-"""Our draft becomes Stripe's, then Stripe's invoice: create, add lines, finalise. Three calls, each of them resumable."""
+"""Our draft becomes Stripe's, then Stripe's invoice: create, add lines, finalise. Three calls, each resumable."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -76,7 +77,7 @@ async def sync_draft(desk: StripeDesk, invoice: Invoice, *, priority: int = BACK
 
 
 async def issue(desk: StripeDesk, invoice: Invoice) -> ExternalInvoice:
-    """Syncs, compares the totals to the minor unit, finalises. Raises InvoicingAppError NEEDS_PERSON when they differ."""
+    """Syncs, compares the totals to the minor unit, finalises. Raises InvoicingAppError when they differ."""
     job = await _job(desk, invoice)
     if job.is_past_draft:
         return job.external()
@@ -324,10 +325,8 @@ async def _drop_tax(job: _Job, refusal: StripeTaxProblem) -> None:
 
 async def _start_over(job: _Job, gateway: Gateway) -> None:
     """The customer was linked to another Stripe customer, and an invoice cannot change hands."""
-    try:
+    with suppress(StripeObjectMissing):
         await gateway.delete_invoice(job.stripe_id)
-    except StripeObjectMissing:
-        pass
     await _forget_invoice(job)
 
 

@@ -4,15 +4,15 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Index, UniqueConstraint, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from dashboard.kit.columns import JsonDocument, Timestamp
+from dashboard.kit.columns import JsonDocument, Row, Timestamp
 
 
-class StripeAppRow(SQLModel, table=True):
+class StripeAppRow(Row, table=True):
     """One installed Stripe account. A row in state `installing` is an intent: nothing may use it yet."""
 
-    __tablename__ = "stripe_app"  # pyright: ignore[reportAssignmentType]
+    __tablename__ = "stripe_app"
     __table_args__ = (
         Index(
             "ux_stripe_app_account",
@@ -61,10 +61,10 @@ class StripeAppRow(SQLModel, table=True):
     deleted_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
-class StripeCustomerLinkRow(SQLModel, table=True):
+class StripeCustomerLinkRow(Row, table=True):
     """Which Stripe customer one of our customers is, in one app, and what we last saw of it."""
 
-    __tablename__ = "stripe_customer_link"  # pyright: ignore[reportAssignmentType]
+    __tablename__ = "stripe_customer_link"
     __table_args__ = (
         UniqueConstraint("app_id", "customer_id"),
         UniqueConstraint("app_id", "stripe_customer_id"),
@@ -90,10 +90,10 @@ class StripeCustomerLinkRow(SQLModel, table=True):
     updated_at: datetime = Field(sa_type=Timestamp)
 
 
-class StripeCheckoutSessionRow(SQLModel, table=True):
+class StripeCheckoutSessionRow(Row, table=True):
     """A checkout page we asked for, so that its coming back is awaited and its age is known."""
 
-    __tablename__ = "stripe_checkout_session"  # pyright: ignore[reportAssignmentType]
+    __tablename__ = "stripe_checkout_session"
 
     id: str = Field(primary_key=True)
     app_id: str = Field(foreign_key="stripe_app.id", index=True)
@@ -109,10 +109,10 @@ class StripeCheckoutSessionRow(SQLModel, table=True):
     completed_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
-class StripeProductRow(SQLModel, table=True):
+class StripeProductRow(Row, table=True):
     """A Stripe product that carries a tax code onto invoice lines; made once per name and code."""
 
-    __tablename__ = "stripe_product"  # pyright: ignore[reportAssignmentType]
+    __tablename__ = "stripe_product"
 
     app_id: str = Field(foreign_key="stripe_app.id", primary_key=True)
     key: str = Field(primary_key=True)
@@ -122,10 +122,10 @@ class StripeProductRow(SQLModel, table=True):
     created_at: datetime = Field(sa_type=Timestamp)
 
 
-class StripeInvoiceRow(SQLModel, table=True):
+class StripeInvoiceRow(Row, table=True):
     """How far one of our invoices has come in Stripe, and Stripe's last answer about it."""
 
-    __tablename__ = "stripe_invoice"  # pyright: ignore[reportAssignmentType]
+    __tablename__ = "stripe_invoice"
     __table_args__ = (Index("ix_stripe_invoice_stripe_id", "app_id", "stripe_invoice_id"),)
 
     invoice_id: str = Field(primary_key=True)
@@ -147,10 +147,10 @@ class StripeInvoiceRow(SQLModel, table=True):
     created_at: datetime = Field(sa_type=Timestamp)
 
 
-class StripeCallRow(SQLModel, table=True):
+class StripeCallRow(Row, table=True):
     """What we were about to ask of Stripe, written before asking, and what came of it."""
 
-    __tablename__ = "stripe_call"  # pyright: ignore[reportAssignmentType]
+    __tablename__ = "stripe_call"
     __table_args__ = (
         UniqueConstraint("subject", "step", "revision"),
         Index("ix_stripe_call_unanswered", "state", "updated_at"),
@@ -170,10 +170,10 @@ class StripeCallRow(SQLModel, table=True):
     updated_at: datetime = Field(sa_type=Timestamp)
 
 
-class StripeEventRow(SQLModel, table=True):
+class StripeEventRow(Row, table=True):
     """A letter from Stripe: kept as it came, applied later, with what came of it."""
 
-    __tablename__ = "stripe_event"  # pyright: ignore[reportAssignmentType]
+    __tablename__ = "stripe_event"
     __table_args__ = (
         UniqueConstraint("app_id", "event_id"),
         Index("ix_stripe_event_inbox", "created_at", "id"),
@@ -202,10 +202,10 @@ class StripeEventRow(SQLModel, table=True):
     settled_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
-class StripeTaxCodeRow(SQLModel, table=True):
+class StripeTaxCodeRow(Row, table=True):
     """Stripe's library of tax codes, the same for every account, fetched at most once a day."""
 
-    __tablename__ = "stripe_tax_code"  # pyright: ignore[reportAssignmentType]
+    __tablename__ = "stripe_tax_code"
 
     id: str = Field(primary_key=True)
     name: str

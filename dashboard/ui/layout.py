@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 from reflex_base.style import set_color_mode
 
-from dashboard.ui.components.basics import classes, icon, plain_link, screen_reader_only
+from dashboard.ui.components.basics import classes, icon, native_link, plain_link, screen_reader_only
 from dashboard.ui.components.dialogs import close_dialog, open_dialog
 from dashboard.ui.components.buttons import icon_button
 from dashboard.ui.components.forms import native_form
@@ -25,10 +25,9 @@ def framed(page: Page) -> rx.Component:
     entry = entry_of(page.route)
     current = entry.route if entry is not None else page.route
     return rx.el.div(
-        rx.el.a(
+        native_link(
             "Skip to content",
-            # As `href` it would become a link of the router, and be resolved against the page.
-            custom_attrs={"href": "#content"},
+            href="#content",
             class_name=(
                 "sr-only focus:not-sr-only focus:fixed focus:left-3 focus:top-3 focus:z-50 focus:rounded-control "
                 "focus:bg-panel focus:px-3 focus:py-2"

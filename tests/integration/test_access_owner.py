@@ -21,9 +21,7 @@ def wanted(email="ada@example.com", password="a long password") -> CreateOwner:
 
 
 async def sign_in(database, email="ada@example.com", password="a long password"):
-    return await service.sign_in(
-        database, parse_input(SignIn, {"email": email, "password": password}), address=HOME
-    )
+    return await service.sign_in(database, parse_input(SignIn, {"email": email, "password": password}), address=HOME)
 
 
 async def people(database):
@@ -60,7 +58,7 @@ async def test_two_founders_cannot_stand_in_the_database_even_past_our_own_check
     async with database.read() as session:
         founder = (await session.scalars(select(PersonRow))).one()
     copy = founder.model_dump() | {"id": "another", "email": "eve@example.com"}
-    with pytest.raises(Exception, match="(?i)unique"):
+    with pytest.raises(Exception, match=r"(?i)unique"):
         async with database.transaction(SYSTEM) as work:
             work.session.add(PersonRow(**copy))
 

@@ -47,9 +47,7 @@ async def test_blanks_around_a_password_belong_to_it(database, ada):
         await sign_in(database, password=PASSWORD.strip())
 
 
-async def test_an_unknown_email_gets_the_same_answer_and_the_same_work_as_a_wrong_password(
-    database, ada, monkeypatch
-):
+async def test_an_unknown_email_gets_the_same_answer_and_the_same_work_as_a_wrong_password(database, ada, monkeypatch):
     verified = []
     real = passwords._matches
     monkeypatch.setattr(passwords, "_matches", lambda *given: verified.append(given) or real(*given))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from dashboard.billing.rating.errors import CreditsNotConsumedFully
+from dashboard.billing.rating.errors import BadDiscount, CreditsNotConsumedFully
 from dashboard.billing.rating.lines import (
     MINIMUM_SPEND,
     Category,
@@ -18,7 +18,9 @@ from dashboard.kit.money import ZERO, amount_text, exact_arithmetic, format_mone
 
 
 def apply_percentage(lines: Sequence[RatedLine], percentage: Decimal | None, currency: str) -> list[RatedLine]:
-    """Every line less so many percent of its total, rounded per line."""
+    """Every line less so many percent of its total, rounded per line. Raises BadDiscount outside 0 to 100."""
+    if percentage is not None and not 0 <= percentage <= 100:
+        raise BadDiscount(f"A discount of {amount_text(percentage)} % makes no sense.")
     if not percentage:
         return list(lines)
     return [_less_percentage(line, percentage, currency) for line in lines]
@@ -87,7 +89,7 @@ def _less_percentage(line: RatedLine, percentage: Decimal, currency: str) -> Rat
     amount = round_money(line.total * percentage / 100, currency)
     step = Step(
         StepKind.DISCOUNT,
-        f"{amount_text(percentage)} % discount: −{format_money(amount, currency)}.",
+        f"{amount_text(percentage)} % discount: {format_money(amount, currency)} less.",
         {"percentage": percentage, "amount": amount},
     )
     return with_discount(line, DiscountReason.PERCENTAGE, amount, step)
@@ -97,10 +99,10 @@ def _maximum_step(over: Decimal, maximum: Decimal, billed: Decimal, currency: st
     return Step(
         StepKind.MAXIMUM,
         f"The maximum spend is {format_money(maximum, currency)} and {format_money(billed, currency)} came before: "
-        f"−{format_money(over, currency)}.",
+        f"{format_money(over, currency)} less.",
         {"maximum_amount": maximum, "billed_before": billed, "amount": over},
     )
 
 
 def _credit_step(amount: Decimal, currency: str) -> Step:
-    return Step(StepKind.CREDIT, f"Credit used: −{format_money(amount, currency)}.", {"amount": amount})
+    return Step(StepKind.CREDIT, f"Credit used: {format_money(amount, currency)} less.", {"amount": amount})

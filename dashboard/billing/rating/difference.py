@@ -77,7 +77,8 @@ def rate_run_by_periods(
         rated = _rate_from_start(terms, quantity, period.end >= full_service_period.end)
         steps = rated.steps
         # A line of an earlier period that no longer applies is taken back in that period, so it keeps its own.
-        wanted += subtract((replace(line, service_period=period) for line in rated.lines), wanted, terms.currency)
+        in_period = (replace(line, service_period=period) for line in rated.lines)
+        wanted += subtract(in_period, wanted, terms.currency, "In earlier periods")
     booked = list(booked)
     periods = {line.service_period: None for line in (*wanted, *booked)}
     lines: list[RatedLine] = []
@@ -96,11 +97,16 @@ def rerate_difference(terms: RatingTerms, previous_quantity: Decimal, new_quanti
     return RatingResult(terms.currency, tuple(subtract(new.lines, previous.lines, terms.currency)), new.steps)
 
 
-def subtract(current: Iterable[RatedLine], booked: Iterable[RatedLine], currency: str) -> list[RatedLine]:
-    """Line by line, quantity and every figure; booked lines without a partner are reversed, empty ones dropped."""
+def subtract(
+    current: Iterable[RatedLine], booked: Iterable[RatedLine], currency: str, why: str = "Billed before"
+) -> list[RatedLine]:
+    """Line by line, quantity and every figure; booked lines without a partner are reversed, empty ones dropped.
+
+    `why` begins the sentence that explains to people what was taken off.
+    """
     with exact_arithmetic():
         wanted, before = _merged(current), _merged(without_credits(line) for line in booked)
-        lines = [_remainder(line, before.pop(partner, None), currency) for partner, line in wanted.items()]
+        lines = [_remainder(line, before.pop(partner, None), currency, why) for partner, line in wanted.items()]
         lines += [_reversed(line, currency) for line in before.values()]
     return [line for line in lines if not is_nothing(line.totals)]
 
@@ -116,7 +122,7 @@ def _rate_from_start(
     with exact_arithmetic():
         priced = rate_before_commitments(RateRequest(terms, quantity))
         given_up = [_before_commitments(line) for line in waived if line.category is Category.REGULAR]
-        lines = subtract(priced.lines, given_up, terms.currency) if given_up else priced.lines
+        lines = subtract(priced.lines, given_up, terms.currency, "Not charged") if given_up else priced.lines
         return replace(priced, lines=tuple(with_commitments(lines, terms, ZERO, reaches_end)))
 
 
@@ -159,12 +165,12 @@ def _summed_discounts(
     return tuple(LineDiscount(reason, amount) for reason, amount in amounts.items() if amount)
 
 
-def _remainder(line: RatedLine, booked: RatedLine | None, currency: str) -> RatedLine:
+def _remainder(line: RatedLine, booked: RatedLine | None, currency: str, why: str) -> RatedLine:
     if booked is None:
         return line
     step = Step(
         StepKind.ALREADY_BILLED,
-        f"{format_quantity(booked.quantity)} × of this was billed before, for {format_money(booked.total, currency)}.",
+        f"{why}: {format_quantity(booked.quantity)} for {format_money(booked.total, currency)}.",
         {"quantity": booked.quantity, "amount": booked.total},
     )
     left = _combined(line, booked, -1)

@@ -8,6 +8,11 @@ class NegativeQuantity(InvalidInput):
     remedy = "Check the events of this meter: usage below zero cannot be priced."
 
 
+class BadDiscount(InvalidInput):
+    code = "bad_discount"
+    remedy = "Give a percentage between 0 and 100, and free units of zero or more."
+
+
 class CreditsNotConsumedFully(InvalidInput):
     code = "credits_not_consumed_fully"
     remedy = "Apply no more credit than the line is worth."

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from dashboard.billing.rating.errors import NegativeQuantity, UnitConversionNotAllowed
+from dashboard.billing.rating.errors import BadDiscount, NegativeQuantity, UnitConversionNotAllowed
 from dashboard.billing.rating.lines import RateRequest
 from dashboard.billing.rating.steps import Step, StepKind, units
 from dashboard.catalog.price_rules import unit_conversion_allowed
@@ -66,7 +66,9 @@ def convert(conversion: UnitConversion, quantity: Decimal) -> ConvertedQuantity:
 
 
 def discount_usage(free: Decimal, quantity: Decimal, pre_line_quantity: Decimal) -> DiscountedQuantity:
-    """Free units are first used up by what came before, the rest by this piece."""
+    """Free units are first used up by what came before, the rest by this piece. Raises BadDiscount below zero."""
+    if free < 0:
+        raise BadDiscount("There cannot be fewer than zero free units.")
     with exact_arithmetic():
         before = min(free, pre_line_quantity)
         now = min(free - before, quantity)
@@ -74,7 +76,7 @@ def discount_usage(free: Decimal, quantity: Decimal, pre_line_quantity: Decimal)
 
 
 def priced_quantity(request: RateRequest) -> PricedQuantity:
-    """The quantities of a request in billed units and without the free ones. Raises NegativeQuantity,
+    """The quantities of a request in billed units and without the free ones. Raises NegativeQuantity, BadDiscount,
     UnitConversionNotAllowed."""
     if isinstance(request.terms.price, FlatPrice):
         return PricedQuantity(Decimal(1), ZERO, ())

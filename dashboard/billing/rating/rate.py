@@ -18,7 +18,7 @@ from dashboard.kit.money import exact_arithmetic
 def rate_line(request: RateRequest) -> RatingResult:
     """The priced lines of one piece of a service period, each with its reasons.
 
-    Raises NegativeQuantity, VolumeSplitNotSupported, MissingOpenEndedTier, UnitConversionNotAllowed,
+    Raises NegativeQuantity, BadDiscount, VolumeSplitNotSupported, MissingOpenEndedTier, UnitConversionNotAllowed,
     CreditsNotConsumedFully or UnknownCurrency, and then nothing is rated.
     """
     asks_minimum = request.position.ends_period and not request.ignore_minimum_commitment

@@ -33,7 +33,7 @@ def create(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
     if params.get("confirm"):
         require(params, *(() if intent["payment_method"] else ("payment_method",)))
         confirm_with(ctx, intent, params.get("return_url"))
-        if error := _fatal(intent):
+        if error := _fatal(ctx, intent):
             raise error
     return intent
 
@@ -67,7 +67,7 @@ def confirm(ctx: Context, params: dict[str, Any], id: str) -> dict[str, Any]:
             "You cannot confirm this SetupIntent because it's missing a payment method.", "setup_intent_unexpected_state"
         )
     confirm_with(ctx, intent, params.get("return_url"))
-    if error := _fatal(intent):
+    if error := _fatal(ctx, intent):
         raise error
     return intent
 
@@ -278,12 +278,13 @@ def _unexpected_state(intent: dict[str, Any], verb: str) -> ApiError:
     )
 
 
-def _fatal(intent: dict[str, Any]) -> ApiError | None:
+def _fatal(ctx: Context, intent: dict[str, Any]) -> ApiError | None:
     """After a failed confirmation the API answers the card error, while the intent keeps what happened."""
     error = intent["last_setup_error"]
     if intent["status"] != "requires_payment_method" or not error or error["type"] != "card_error":
         return None
     extra = {name: error[name] for name in ("decline_code", "payment_method") if name in error}
     return ApiError(
-        402, error["message"], type="card_error", code=error["code"], keep_effects=True, setup_intent=intent, **extra
-    )
+        402, error["message"], type="card_error", code=error["code"], keep_effects=True,
+        setup_intent=ctx.render(intent), **extra,
+    )  # fmt: skip

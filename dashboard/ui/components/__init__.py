@@ -16,6 +16,7 @@ from dashboard.ui.components.basics import (
 from dashboard.ui.components.buttons import (
     button,
     copy_button,
+    download_button,
     external_button,
     icon_button,
     link_button,
@@ -68,7 +69,7 @@ from dashboard.ui.components.values import code, code_block, date_time, exact_ti
 __all__ = [
     "Column", "Option", "RadioCard", "Status", "badge", "button", "callout", "card", "cell", "checkbox_field",
     "close_dialog", "code", "code_block", "confirm_dialog", "copy_button", "count_badge", "danger_card", "data_table",
-    "date_time", "definition_list", "dialog", "dropdown_menu", "empty_state", "environment_badge", "exact_time",
+    "date_time", "definition_list", "dialog", "download_button", "dropdown_menu", "empty_state", "environment_badge", "exact_time",
     "external_button", "external_link", "field", "filter_select", "form", "form_actions", "form_error", "grid", "icon",
     "icon_button", "identifier", "inline", "link", "link_button", "load_error", "menu_button", "menu_link", "money",
     "muted", "native_form", "open_dialog", "page_header", "pager", "plain_link", "progress", "radio_cards",

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import reflex as rx
+from reflex_base.components.component import field as prop
+from reflex_components_core.el.elements.base import BaseHTML
 from reflex_components_core.react_router.dom import ReactRouterLink
 
 Text: TypeAlias = str | rx.Var[str]
@@ -33,9 +35,24 @@ def plain_link(*children: Content, href: Text, class_name: str = "", **props: An
     return ReactRouterLink.create(*children, to=href, class_name=class_name, **props)
 
 
+class _NativeAnchor(BaseHTML):
+    """`rx.el.a` is a link of the router; this one is the browser's own."""
+
+    tag = "a"
+
+    href: rx.Var[str] = prop(doc="Where it leads")
+    target: rx.Var[str] = prop(doc="In which window")
+    rel: rx.Var[str] = prop(doc="What the other page may know of this one")
+    download: rx.Var[str | bool] = prop(doc="Save instead of show, under this name")
+
+
+native_link = _NativeAnchor.create
+"""A link that the browser follows by itself: to a part of the page, to a file, to another site."""
+
+
 def external_link(*children: Content, href: Text, class_name: str = "", **props: Any) -> rx.Component:
     """A link that leaves Meterdesk, in a new tab, and says so."""
-    return rx.el.a(
+    return native_link(
         *children,
         icon("arrow-up-right", 14),
         screen_reader_only("(opens in a new tab)"),

@@ -64,7 +64,7 @@ def data_table(
         tab_index=0,
         role="region",
         aria_label=label,
-        class_name="overflow-x-auto rounded-card",
+        class_name="relative overflow-x-auto rounded-card",
     )
     if empty is not None:
         no_rows = rx.Var.create(rows).length() == 0  # pyright: ignore[reportAttributeAccessIssue]

@@ -9,14 +9,13 @@ from typing import Any
 import reflex as rx
 from pydantic import SecretStr
 
-from dashboard.access.views import actor_of
 from dashboard.backend import running
 from dashboard.kit.errors import MeterdeskError, Unavailable
 from dashboard.stripe_app.errors import AccountAlreadyInstalled, StripeUnreachable
 from dashboard.stripe_app.inputs import InstallStripeApp
 from dashboard.stripe_app.install import check_key, install_stripe_app
 from dashboard.ui.roles import needs
-from dashboard.ui.sessions import signed_in_user
+from dashboard.ui.sessions import acting
 from dashboard.ui.settings_stripe.views import PATH, KeyView, key_view, step_href
 
 SANDBOX_KEY = "sk_test_sandbox_demo"
@@ -70,34 +69,38 @@ class ConnectStripe(rx.State):
             if refusal is not None:
                 self._show(refusal)
 
-    @rx.event
+    @rx.event(background=True)
     @needs("admin")
     async def install(self, form: dict[str, Any]) -> AsyncIterator[Any]:
         """Installs the account the key opens, after a last look when there was none."""
         key = SecretStr(str(form.get("api_key", "")).strip())
-        self.installing, self.errors = True, {}
-        yield
+        async with self:
+            if self.installing:
+                return
+            self.installing, self.errors = True, {}
+            seen, actor = self.found, await acting(self)
         try:
-            if not self.found.account_id:
-                self.found = key_view(await check_key(running().stripe, key))
-                if self.found.environment == "live":
+            if not seen.account_id:
+                seen = key_view(await check_key(running().stripe, key))
+                async with self:
+                    self.found = seen
                     # Real money: the name has to have been on the screen before.
-                    self.confirm_live = True
+                    self.confirm_live = seen.environment == "live"
+                if seen.environment == "live":
                     return
-            wanted = InstallStripeApp(
-                api_key=key, name=self.found.account_name, confirmed_account_id=self.found.account_id
-            )
-            actor = actor_of(await signed_in_user(self))
+            wanted = InstallStripeApp(api_key=key, name=seen.account_name, confirmed_account_id=seen.account_id)
             app = await install_stripe_app(running().stripe, actor, wanted)
-            yield rx.redirect(step_href(app.id, "collection"))
             yield rx.set_value(KEY_FIELD, "")
+            yield rx.redirect(step_href(app.id, "collection"))
         except MeterdeskError as error:
-            self._show(error)
+            async with self:
+                self._show(error)
             if not isinstance(error, Unavailable):
                 yield rx.set_value(KEY_FIELD, "")
                 yield rx.set_focus(KEY_FIELD)
         finally:
-            self.installing = False
+            async with self:
+                self.installing = False
 
     def _forget(self) -> None:
         self.errors, self.found, self.installed_already, self.confirm_live = {}, KeyView(), "", False

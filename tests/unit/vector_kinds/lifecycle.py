@@ -46,6 +46,7 @@ APP_DELETE = "app.sandbox.invoiceCustomers.delete"
 THEIR_STATUS = {InvoiceStatus.DRAFT_READY: "draft.ready_to_issue", InvoiceStatus.ISSUING: "issuing.syncing"}
 THEIR_COMPONENT = {CALCULATION: "openmeter"}
 COVERED_ACTIONS = {"advance", "approve", "retry", "delete"}
+UNKNOWN_DATES = InvoiceDates(None, None, None)
 ERRORS = {"cannot_advance": CannotAdvance, "no_lines": NothingToInvoice}
 
 
@@ -69,7 +70,7 @@ class Invoice:
     created_at: datetime
     lines: list[Line]
     status: InvoiceStatus = InvoiceStatus.GATHERING
-    dates: InvoiceDates = InvoiceDates(None, None, None)
+    dates: InvoiceDates = UNKNOWN_DATES
     issues: tuple[Issue, ...] = ()
     quantities_fixed_at: datetime | None = None
     issued_at: datetime | None = None
@@ -169,7 +170,7 @@ class Flow:
             pass
 
     def alignment(self) -> tuple[str, Recurrence | None]:
-        anchor = self.workflow.get("anchor")
+        anchor = self.workflow.get("anchor") or self.workflow.get("collection_anchor")
         dates = None if not anchor else Recurrence(Duration.parse(anchor["interval"]), moment(anchor["anchor"]))
         return self.workflow["alignment"], dates
 

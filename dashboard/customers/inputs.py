@@ -1,0 +1,96 @@
+"""What one may ask for, validated once for screens and API."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, field_validator
+
+from dashboard.customers.views import Address
+from dashboard.kit.countries import known_countries
+from dashboard.kit.currencies import UnknownCurrency, currency
+from dashboard.kit.inputs import Input
+
+NAME_LENGTH_MAX = 256
+KEY_LENGTH_MAX = 256
+TEXT_LENGTH_MAX = 1024
+SUBJECTS_MAX = 1000
+METADATA_ENTRIES_MAX = 50
+METADATA_KEY_LENGTH_MAX = 40
+METADATA_VALUE_LENGTH_MAX = 500
+
+
+def _empty_is_none(value: Any) -> Any:
+    return value.strip() or None if isinstance(value, str) else value
+
+
+def _known_country(value: str | None) -> str | None:
+    if value is None:
+        return None
+    code = value.upper()
+    if all(country.code != code for country in known_countries()):
+        raise ValueError(f"“{value}” is not a country; use a two-letter code such as US or DE.")
+    return code
+
+
+def _known_currency(value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        return currency(value).code
+    except UnknownCurrency as error:
+        raise ValueError(error.for_people()) from None
+
+
+EmptyIsNone = BeforeValidator(_empty_is_none)
+Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX)]
+OptionalText = Annotated[str | None, EmptyIsNone, Field(max_length=TEXT_LENGTH_MAX)]
+OptionalName = Annotated[str | None, EmptyIsNone, Field(max_length=NAME_LENGTH_MAX)]
+OptionalCountry = Annotated[str | None, EmptyIsNone, AfterValidator(_known_country)]
+OptionalCurrency = Annotated[str | None, EmptyIsNone, AfterValidator(_known_currency)]
+Metadata = Annotated[
+    dict[
+        Annotated[str, Field(min_length=1, max_length=METADATA_KEY_LENGTH_MAX)],
+        Annotated[str, Field(max_length=METADATA_VALUE_LENGTH_MAX)],
+    ],
+    Field(max_length=METADATA_ENTRIES_MAX),
+]
+
+
+class AddressInput(Input):
+    """A postal address; `country` is an ISO 3166-1 alpha-2 code."""
+
+    country: OptionalCountry = None
+    postal_code: OptionalName = None
+    state: OptionalName = None
+    city: OptionalName = None
+    line1: OptionalName = None
+    line2: OptionalName = None
+    phone_number: OptionalName = None
+
+    def to_address(self) -> Address | None:
+        """The address, None when nothing of it is filled in."""
+        address = Address(**self.model_dump())
+        return None if address == Address() else address
+
+
+class CreateCustomer(Input):
+    """A customer to be. A `key` is our users' own id for them; usage of `subject_keys`, and of the key, is theirs."""
+
+    name: Name
+    key: Annotated[str | None, EmptyIsNone, Field(max_length=KEY_LENGTH_MAX)] = None
+    description: OptionalText = None
+    currency: OptionalCurrency = None
+    primary_email: Annotated[EmailStr | None, EmptyIsNone] = None
+    billing_address: AddressInput | None = None
+    subject_keys: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=KEY_LENGTH_MAX)], ...], Field(max_length=SUBJECTS_MAX)
+    ] = ()
+    metadata: Metadata = {}
+
+    @field_validator("subject_keys")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(value))
+
+
+class UpdateCustomer(CreateCustomer):
+    """What the customer is from now on, as a whole: what is left out is emptied."""

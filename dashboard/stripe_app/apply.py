@@ -1,0 +1,164 @@
+"""Applying letters: one small function per kind, and what happens when it cannot be done yet."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+
+from sqlalchemy import and_, or_, select
+from sqlmodel import col
+
+from dashboard.kit.database import STRIPE, SYSTEM, Actor
+from dashboard.kit.errors import MeterdeskError
+from dashboard.kit.ids import new_id
+from dashboard.stripe_app.desk import StripeDesk
+from dashboard.stripe_app.errors import StripeAppDeleted, StripeAppNotFound, StripeEventNotFound, StripeUnauthorized
+from dashboard.stripe_app.inbox import APPLY, event_view, put_off, settle
+from dashboard.stripe_app.letters import Letter, Outcome, applied, ignored
+from dashboard.stripe_app.letters_about_customers import (
+    checkout_completed,
+    checkout_expired,
+    customer_changed,
+    payment_method_changed,
+    setup_intent_succeeded,
+    setup_intent_troubled,
+)
+from dashboard.stripe_app.letters_about_invoices import (
+    about_a_charge,
+    about_its_invoice,
+    invoice_changed,
+    invoice_deleted,
+)
+from dashboard.stripe_app.tables import StripeEventRow
+from dashboard.stripe_app.tax import tax_settings
+from dashboard.stripe_app.views import EventState, StripeEvent
+
+LOST_AFTER = timedelta(minutes=1)
+_UNSETTLED = (EventState.RECEIVED, EventState.WAITING)
+
+
+async def tax_settings_changed(letter: Letter) -> Outcome:
+    """The account's tax set-up was changed in Stripe."""
+    await tax_settings(letter.desk, letter.app.id, fresh=True)
+    return applied()
+
+
+HANDLERS: Mapping[str, Callable[[Letter], Awaitable[Outcome]]] = {
+    "setup_intent.succeeded": setup_intent_succeeded,
+    "setup_intent.setup_failed": setup_intent_troubled,
+    "setup_intent.requires_action": setup_intent_troubled,
+    "checkout.session.completed": checkout_completed,
+    "checkout.session.expired": checkout_expired,
+    "customer.updated": customer_changed,
+    "customer.deleted": customer_changed,
+    "payment_method.attached": payment_method_changed,
+    "payment_method.detached": payment_method_changed,
+    "payment_method.updated": payment_method_changed,
+    "payment_method.automatically_updated": payment_method_changed,
+    "invoice.created": invoice_changed,
+    "invoice.updated": invoice_changed,
+    "invoice.deleted": invoice_deleted,
+    "invoice.finalized": invoice_changed,
+    "invoice.finalization_failed": invoice_changed,
+    "invoice.sent": invoice_changed,
+    "invoice.paid": invoice_changed,
+    "invoice.payment_succeeded": invoice_changed,
+    "invoice.payment_failed": invoice_changed,
+    "invoice.payment_action_required": invoice_changed,
+    "invoice.payment_attempt_required": invoice_changed,
+    "invoice.overdue": invoice_changed,
+    "invoice.overpaid": invoice_changed,
+    "invoice.will_be_due": invoice_changed,
+    "invoice.marked_uncollectible": invoice_changed,
+    "invoice.voided": invoice_changed,
+    "invoice_payment.paid": about_its_invoice,
+    "credit_note.created": about_its_invoice,
+    "credit_note.voided": about_its_invoice,
+    "charge.refunded": about_a_charge,
+    "charge.dispute.created": about_a_charge,
+    "tax.settings.updated": tax_settings_changed,
+}
+
+
+async def apply_event(desk: StripeDesk, event_id: str) -> StripeEvent:
+    """Applies one letter of the inbox and writes what became of it. A settled one is left alone.
+
+    Refusals and outages do not raise: the letter waits and is tried again. Raises StripeEventNotFound.
+    """
+    async with desk.database.read() as session:
+        row = await session.get(StripeEventRow, event_id)
+    if row is None:
+        raise StripeEventNotFound(f"There is no Stripe event {event_id}.")
+    if row.state not in _UNSETTLED:
+        return event_view(row)
+    try:
+        outcome = await _handle(desk, row)
+        return await _write(desk, row, outcome)
+    except (StripeAppNotFound, StripeAppDeleted) as gone:
+        return await _write(desk, row, ignored(gone.message))
+    except StripeUnauthorized as refusal:
+        return await _put_off(desk, row, refusal.message, give_up=False)
+    except MeterdeskError as trouble:
+        return await _put_off(desk, row, trouble.message)
+
+
+async def apply_again(desk: StripeDesk, actor: Actor, event_id: str) -> None:
+    """Puts a letter back into the inbox, whatever became of it before. Raises StripeEventNotFound."""
+    async with desk.database.transaction(actor) as work:
+        row = await work.session.get(StripeEventRow, event_id)
+        if row is None:
+            raise StripeEventNotFound(f"There is no Stripe event {event_id}.")
+        row.state, row.reason, row.attempts, row.settled_at = EventState.RECEIVED, None, 0, None
+        await work.enqueue(APPLY, f"{row.id}:again:{new_id()}", event_id=row.id)
+        work.audit("stripe_event.applied_again", "stripe_event", row.id, event=row.event_id)
+        work.changed("stripe_events")
+
+
+async def retry_waiting_events(desk: StripeDesk, limit: int = 200) -> int:
+    """Has the worker apply letters whose wait is over, and those whose job got lost; answers how many."""
+    async with desk.database.transaction(SYSTEM) as work:
+        due = and_(col(StripeEventRow.state) == EventState.WAITING, col(StripeEventRow.next_attempt_at) <= work.now)
+        lost = and_(
+            col(StripeEventRow.state) == EventState.RECEIVED, col(StripeEventRow.received_at) < work.now - LOST_AFTER
+        )
+        query = select(StripeEventRow).where(or_(due, lost)).order_by(col(StripeEventRow.id)).limit(limit)
+        rows = list(await work.session.scalars(query))
+        for row in rows:
+            # Until this try has ended the sweep leaves it alone.
+            row.state, row.next_attempt_at = EventState.WAITING, work.now + LOST_AFTER
+            await work.enqueue(APPLY, f"{row.id}:{row.attempts}:{int(work.now.timestamp())}", event_id=row.id)
+        return len(rows)
+
+
+async def _handle(desk: StripeDesk, row: StripeEventRow) -> Outcome:
+    handler = HANDLERS.get(row.type)
+    if handler is None:
+        return ignored("Meterdesk does not act on events of this type.")
+    app = await desk.app_row(row.app_id)
+    if bool(row.payload.get("livemode")) != app.livemode:
+        return ignored("It comes from the other mode (test or live) than this app.")
+    async with desk.stripe(app.id) as gateway:
+        return await handler(Letter(desk, gateway, app, row))
+
+
+async def _write(desk: StripeDesk, row: StripeEventRow, outcome: Outcome) -> StripeEvent:
+    if outcome.state is EventState.WAITING:
+        return await _put_off(desk, row, outcome.reason or "Not yet.")
+    async with desk.database.transaction(STRIPE) as work:
+        kept = await work.session.get_one(StripeEventRow, row.id)
+        if kept.state not in _UNSETTLED:
+            return event_view(kept)
+        if outcome.effect is not None:
+            await outcome.effect(work)
+        kept.customer_id = outcome.customer_id or kept.customer_id
+        kept.invoice_id = outcome.invoice_id or kept.invoice_id
+        settle(kept, outcome.state, outcome.reason, work.now)
+        work.changed("stripe_events")
+        return event_view(kept)
+
+
+async def _put_off(desk: StripeDesk, row: StripeEventRow, reason: str, *, give_up: bool = True) -> StripeEvent:
+    async with desk.database.transaction(STRIPE) as work:
+        kept = await work.session.get_one(StripeEventRow, row.id)
+        if kept.state in _UNSETTLED:
+            put_off(kept, reason, work.now, give_up=give_up)
+            work.changed("stripe_events", f"stripe_apps/{row.app_id}")
+        return event_view(kept)

@@ -1,0 +1,143 @@
+"""Letters about invoices and money: whatever they say, the invoice is read again and billing is told how it stands."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from dashboard.billing.invoicing_app import ExternalNews
+from dashboard.kit.database import Work
+from dashboard.stripe_app.calls import is_our_key
+from dashboard.stripe_app.errors import StripeObjectMissing
+from dashboard.stripe_app.house import record_news
+from dashboard.stripe_app.inbox import settle
+from dashboard.stripe_app.invoice_rows import external_view, invoice_row_by_stripe_id, note_answer
+from dashboard.stripe_app.letters import Letter, Outcome, applied, ignored, not_yet
+from dashboard.stripe_app.tables import StripeEventRow, StripeInvoiceRow
+from dashboard.stripe_app.to_stripe import METADATA_APP, METADATA_INVOICE
+from dashboard.stripe_app.views import EventState
+from dashboard.stripe_app.wire import id_of
+
+Json = dict[str, Any]
+_ECHOES = frozenset({"invoice.created", "invoice.updated"})
+
+
+async def invoice_changed(letter: Letter) -> Outcome:
+    """Any `invoice.*`: told to billing from a fresh reading, together with every other letter waiting about it."""
+    stripe_id = letter.carried["id"]
+    row = await _row(letter, stripe_id)
+    if row is None:
+        return _not_known(letter)
+    if await _is_our_own_echo(letter):
+        return applied("Our own change; its answer is known already.", invoice_id=row.invoice_id)
+    return await _read_and_tell(letter, row, stripe_id)
+
+
+async def invoice_deleted(letter: Letter) -> Outcome:
+    """A draft is gone from Stripe. If it was ours and we did not do it, the next sync makes a fresh one."""
+    row = await _row(letter, letter.carried["id"])
+    if row is None:
+        return ignored("Not one of our invoices, or deleted by us.")
+
+    async def effect(work: Work) -> None:
+        kept = await work.session.get_one(StripeInvoiceRow, row.invoice_id)
+        kept.stripe_invoice_id = kept.sent_revision = None
+        kept.sent_header, kept.line_ids, kept.status = {}, {}, "deleted"
+        kept.syncs += 1
+        work.changed(f"invoices/{row.invoice_id}", "invoices")
+
+    return applied(
+        "The draft was deleted in Stripe; it is made again with the next sync.",
+        effect=effect,
+        customer_id=row.customer_id,
+        invoice_id=row.invoice_id,
+    )
+
+
+async def about_its_invoice(letter: Letter) -> Outcome:
+    """Payments and credit notes name their invoice."""
+    stripe_id = id_of(letter.carried.get("invoice"))
+    row = await _row(letter, stripe_id) if stripe_id else None
+    if row is None or stripe_id is None:
+        return ignored("It belongs to no invoice of ours.")
+    return await _read_and_tell(letter, row, stripe_id)
+
+
+async def about_a_charge(letter: Letter) -> Outcome:
+    """Refunds and disputes name a charge; the payment intent leads to the invoice."""
+    intent_id = id_of(letter.carried.get("payment_intent"))
+    if intent_id is None:
+        return ignored("This charge was not made for an invoice.")
+    payments = await letter.gateway.invoice_payments(
+        {"payment": {"type": "payment_intent", "payment_intent": intent_id}}
+    )
+    for payment in payments:
+        stripe_id = id_of(payment.get("invoice"))
+        row = await _row(letter, stripe_id) if stripe_id else None
+        if row is not None and stripe_id is not None:
+            return await _read_and_tell(letter, row, stripe_id)
+    return ignored("This charge was not made for an invoice of ours.")
+
+
+async def _read_and_tell(letter: Letter, row: StripeInvoiceRow, stripe_id: str) -> Outcome:
+    began = letter.desk.database.clock.now()
+    try:
+        answer = await letter.gateway.invoice(stripe_id)
+    except StripeObjectMissing:
+        return ignored("The invoice no longer exists in Stripe.")
+
+    async def effect(work: Work) -> None:
+        kept = await work.session.get_one(StripeInvoiceRow, row.invoice_id, with_for_update=True)
+        if kept.answered_at is None or kept.answered_at <= began:
+            note_answer(work, kept, answer)
+        for other in await _also_waiting(work, letter, stripe_id, began):
+            await _tell(work, letter, kept, other)
+            other.customer_id, other.invoice_id = kept.customer_id, kept.invoice_id
+            settle(other, EventState.APPLIED, f"Read together with {letter.row.event_id}.", work.now)
+        await _tell(work, letter, kept, letter.row)
+
+    return applied(effect=effect, customer_id=row.customer_id, invoice_id=row.invoice_id)
+
+
+async def _tell(work: Work, letter: Letter, row: StripeInvoiceRow, event: StripeEventRow) -> None:
+    if event.type == "invoice.sent":
+        row.sent_at = event.created_at
+    external = external_view(row, letter.app)
+    if external is not None:
+        await record_news(work, row.invoice_id, ExternalNews(letter.app.id, external, event.type, event.created_at))
+
+
+async def _also_waiting(work: Work, letter: Letter, stripe_id: str, before: datetime) -> list[StripeEventRow]:
+    rows = await work.session.scalars(
+        select(StripeEventRow)
+        .where(
+            col(StripeEventRow.app_id) == letter.app.id,
+            col(StripeEventRow.object_id) == stripe_id,
+            col(StripeEventRow.id) != letter.row.id,
+            col(StripeEventRow.type) != "invoice.deleted",
+            col(StripeEventRow.state).in_((EventState.RECEIVED, EventState.WAITING)),
+            col(StripeEventRow.received_at) < before,
+        )
+        .order_by(col(StripeEventRow.created_at), col(StripeEventRow.id))
+    )
+    return list(rows)
+
+
+async def _row(letter: Letter, stripe_id: str) -> StripeInvoiceRow | None:
+    async with letter.desk.database.read() as session:
+        return await invoice_row_by_stripe_id(session, letter.app.id, stripe_id)
+
+
+def _not_known(letter: Letter) -> Outcome:
+    metadata = letter.carried.get("metadata") or {}
+    if metadata.get(METADATA_APP) == letter.app.id and METADATA_INVOICE in metadata:
+        return not_yet("The invoice is ours, but that it was made is not written down yet.")
+    return ignored("Not one of our invoices.")
+
+
+async def _is_our_own_echo(letter: Letter) -> bool:
+    if letter.type not in _ECHOES or letter.carried.get("status") != "draft" or not letter.row.idempotency_key:
+        return False
+    async with letter.desk.database.read() as session:
+        return await is_our_key(session, letter.row.idempotency_key)

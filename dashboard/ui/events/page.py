@@ -1,0 +1,98 @@
+"""`/events`: the newest usage events, live."""
+
+import reflex as rx
+
+from dashboard.ui import components as ui
+from dashboard.ui.events.state import EventRow, EventsState
+from dashboard.ui.routes import page
+
+COLUMNS = [
+    ui.Column("Event"),
+    ui.Column("Subject"),
+    ui.Column("Counts", hide_below="md"),
+    ui.Column("Time", hide_below="sm"),
+    ui.Column("Stored", hide_below="lg"),
+]
+
+
+@rx.memo
+def event_row(row: rx.Var[EventRow]) -> rx.Component:
+    return ui.row(
+        ui.cell(
+            rx.el.button(
+                row.type,
+                type="button",
+                on_click=EventsState.open_event(row.place),
+                class_name="font-medium text-ink hover:underline underline-offset-2 after:absolute after:inset-0",
+            ),
+            rx.el.div(row.id, class_name="max-w-56 truncate font-mono text-xs text-muted"),
+        ),
+        ui.cell(
+            rx.cond(
+                row.customer_href != "",
+                ui.link(row.subject, href=row.customer_href, class_name="relative"),
+                row.subject,
+            )
+        ),
+        ui.cell(
+            row.counts,
+            rx.cond(row.problem != "", ui.badge("Not counted", "warning"), rx.fragment()),
+            rx.cond((row.problem == "") & (row.counts == ""), ui.muted("no meter"), rx.fragment()),
+            hide_below="md",
+        ),
+        ui.cell(ui.date_time(row.at), hide_below="sm"),
+        ui.cell(ui.date_time(row.stored), hide_below="lg"),
+    )
+
+
+S = EventsState
+
+
+@page("/events", title="Events", on_load=S.load)
+def events() -> rx.Component:
+    return rx.fragment(
+        ui.page_header("Events", description="Usage as it comes in. Each event counts once, by its source and id."),
+        ui.toolbar(
+            ui.search_box(S.search, S.find, label="Subject", placeholder="Subject, exactly"),
+            ui.search_box(S.event_type, S.find_type, label="Event type", placeholder="Type, exactly"),
+        ),
+        ui.data_table(
+            COLUMNS,
+            S.rows,
+            lambda row: event_row(row=row),
+            label="Usage events",
+            loading=S.loading,
+            empty=rx.cond(
+                S.filtered,
+                ui.empty_state("No event fits", "Change the subject or the type.", icon_name="search"),
+                ui.empty_state(
+                    "No events yet",
+                    "Send CloudEvents to /api/v1/events with an API key; they show here as they arrive.",
+                    icon_name="activity",
+                    action=ui.link_button("API keys", href="/settings/api-keys"),
+                ),
+            ),
+            pager=ui.pager(S.pager),
+        ),
+        ui.dialog("event", _details(), title="Event", shown=S.shown, on_close=S.close_event),
+    )
+
+
+def _details() -> rx.Component:
+    event = S.chosen
+    return ui.stack(
+        ui.definition_list(
+            ("Type", event.type),
+            ("Id", ui.code(event.id)),
+            ("Source", ui.code(event.source)),
+            (
+                "Subject",
+                rx.cond(event.customer_href != "", ui.link(event.subject, href=event.customer_href), event.subject),
+            ),
+            ("Time", ui.date_time(event.at)),
+            ("Counts", rx.cond(event.counts != "", event.counts, "for no meter")),
+            columns=2,
+        ),
+        rx.cond(event.problem != "", ui.callout(event.problem, title="Not counted", tone="warning"), rx.fragment()),
+        ui.code_block(event.data, "Data"),
+    )

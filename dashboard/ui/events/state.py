@@ -1,0 +1,142 @@
+"""The live inspector of usage events: what came in, for whom it counts, what it adds to which meter."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+import reflex as rx
+
+from dashboard.backend import running
+from dashboard.customers.queries import customers_of_subjects
+from dashboard.kit.money import amount_text
+from dashboard.ui.listing import Address, Pager
+from dashboard.ui.live import news
+from dashboard.ui.roles import needs
+from dashboard.ui.views import NO_MOMENT, Moment, moment
+from dashboard.usage.extraction import extract
+from dashboard.usage.meter_rules import MeterRule
+from dashboard.usage.queries import live_meters
+from dashboard.usage.views import EventFilter, Meter, StoredEvent
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    place: str
+    id: str
+    type: str
+    subject: str
+    source: str
+    customer_href: str
+    at: Moment
+    stored: Moment
+    counts: str
+    problem: str
+    data: str
+
+
+class EventsState(rx.State):
+    loading: bool = True
+    rows: list[EventRow] = []
+    pager: Pager = Pager()
+    search: str = ""
+    event_type: str = ""
+    filtered: bool = False
+    chosen: EventRow = EventRow("", "", "", "", "", "", NO_MOMENT, NO_MOMENT, "", "", "")
+    shown: bool = False
+
+    @rx.event
+    @needs("viewer")
+    async def load(self):
+        await self._refresh()
+        return EventsState.watch
+
+    @rx.event(background=True, supersedes=True)
+    @needs("viewer")
+    async def watch(self):
+        async for _ in news(self, "events", "meters"):
+            async with self:
+                await self._refresh()
+
+    @rx.event
+    @needs("viewer")
+    async def find(self, text: str):
+        return rx.redirect(Address.of(self).having(subject=text.strip()), replace=True)
+
+    @rx.event
+    @needs("viewer")
+    async def find_type(self, text: str):
+        return rx.redirect(Address.of(self).having(type=text.strip()), replace=True)
+
+    @rx.event
+    @needs("viewer")
+    async def open_event(self, place: str):
+        found = [row for row in self.rows if row.place == place]
+        if found:
+            self.chosen, self.shown = found[0], True
+
+    @rx.event
+    @needs("viewer")
+    async def close_event(self):
+        self.shown = False
+
+    async def _refresh(self):
+        address = Address.of(self)
+        backend = running()
+        after = address.text("after")
+        wanted = EventFilter(
+            subject=address.text("subject") or None,
+            type=address.text("type") or None,
+            before=int(after) if after.isdecimal() and len(after) < 19 else None,
+            limit=PAGE_SIZE + 1,
+        )
+        found = await backend.event_store.list_events(wanted)
+        async with backend.database.read() as session:
+            meters = await live_meters(session)
+            owners = await customers_of_subjects(session, sorted({one.event.subject for one in found}))
+        now = backend.clock.now()
+        self.rows = [_row(one, meters, owners, now) for one in found[:PAGE_SIZE]]
+        self.search, self.event_type = address.text("subject"), address.text("type")
+        self.filtered = bool(self.search or self.event_type)
+        more = str(found[PAGE_SIZE - 1].place) if len(found) > PAGE_SIZE else None
+        self.pager = address.keyset_pager("Newest first", None, more)
+        if after:
+            self.pager = Pager(self.pager.summary, address.having(), self.pager.next)
+        self.loading = False
+
+
+def _row(stored: StoredEvent, meters: list[Meter], owners: dict[str, str], now: datetime) -> EventRow:
+    event = stored.event
+    added, problems = [], []
+    for meter in meters:
+        if meter.event_type != event.type or (meter.event_from and event.time < meter.event_from):
+            continue
+        rule = MeterRule(meter.key, meter.aggregation.value, meter.event_type, meter.value_property, meter.group_by)
+        taken = extract(rule, event.data_json)
+        if taken.problem:
+            problems.append(f"{meter.key}: {taken.problem}")
+        else:
+            value = taken.value_string if taken.value is None else amount_text(taken.value)
+            added.append(f"{meter.key} {value}")
+    customer = owners.get(event.subject)
+    return EventRow(
+        place=str(stored.place),
+        id=event.id,
+        type=event.type,
+        subject=event.subject,
+        source=event.source,
+        customer_href=f"/customers/{customer}" if customer else "",
+        at=moment(event.time, now),
+        stored=moment(stored.stored_at, now),
+        counts=", ".join(added),
+        problem=" ".join(problems),
+        data=_pretty(event.data_json),
+    )
+
+
+def _pretty(data_json: str | None) -> str:
+    """The data, indented; numbers stay as they were written."""
+    if data_json is None:
+        return "null"
+    return msgspec.json.format(data_json, indent=2)

@@ -1,0 +1,329 @@
+"""Meters: the list, the builder with its preview on real events, and one meter's usage as a chart and a table."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import reflex as rx
+
+from dashboard.backend import running
+from dashboard.catalog.features import features_of_meter
+from dashboard.kit.errors import MeterdeskError
+from dashboard.kit.inputs import parse_input
+from dashboard.kit.money import amount_text, format_quantity
+from dashboard.ui import components as ui
+from dashboard.ui.listing import Address, Pager, SortLink
+from dashboard.ui.live import news
+from dashboard.ui.roles import needs
+from dashboard.ui.sessions import acting
+from dashboard.ui.views import NO_MOMENT, Moment, moment
+from dashboard.usage import queries, service
+from dashboard.usage.extraction import extract
+from dashboard.usage.inputs import CreateMeter
+from dashboard.usage.meter_rules import MeterRule, refuse_bad_meter
+from dashboard.usage.views import EventFilter, Measurement, Meter, MeterQuery, Window
+
+PREVIEWED_EVENTS = 20
+SORTS = ["key", "name", "aggregation", "created_at"]
+RANGES = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90)}
+WINDOW_OF_RANGE = {"24h": Window.HOUR, "7d": Window.DAY, "30d": Window.DAY, "90d": Window.DAY}
+
+
+@dataclass(frozen=True, slots=True)
+class MeterRow:
+    href: str
+    key: str
+    name: str
+    aggregation: str
+    event_type: str
+    value: str
+    created: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewRow:
+    subject: str
+    value: str
+    dimensions: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    period: str
+    subject: str
+    dimension: str
+    value: str
+
+
+class MetersState(rx.State):
+    loading: bool = True
+    rows: list[MeterRow] = []
+    sort: dict[str, SortLink] = {}
+    pager: Pager = Pager()
+    search: str = ""
+    errors: dict[str, str] = {}
+    preview: list[PreviewRow] = []
+    previewed: bool = False
+    creating: bool = False
+    intent: str = "create"
+
+    @rx.event
+    @needs("viewer")
+    async def load(self):
+        self.errors, self.preview, self.previewed, self.creating = {}, [], False, False
+        await self._refresh()
+        return MetersState.watch
+
+    @rx.event(background=True, supersedes=True)
+    @needs("viewer")
+    async def watch(self):
+        async for _ in news(self, "meters"):
+            async with self:
+                await self._refresh()
+
+    @rx.event
+    @needs("viewer")
+    async def find(self, text: str):
+        return rx.redirect(Address.of(self).having(q=text), replace=True)
+
+    @rx.event
+    @needs("admin")
+    async def start_creating(self):
+        self.errors, self.preview, self.previewed, self.creating = {}, [], False, True
+
+    @rx.event
+    @needs("admin")
+    async def stop_creating(self):
+        self.creating = False
+
+    @rx.event
+    @needs("admin")
+    async def intend(self, intent: str):
+        """Which of the form's two buttons was pressed; the browser sends this before the form itself."""
+        self.intent = "preview" if intent == "preview" else "create"
+
+    @rx.event
+    @needs("admin")
+    async def submit(self, form: dict):
+        self.errors = {}
+        try:
+            wanted = _wanted(form)
+            if self.intent == "preview":
+                await self._preview(wanted)
+                return None
+            backend = running()
+            meter = await service.create_meter(backend.database, backend.event_store, await acting(self), wanted)
+        except MeterdeskError as error:
+            self.errors = _on_form(error)
+            return None
+        self.creating = False
+        return [ui.toast_success("Meter created"), rx.redirect(f"/meters/{meter.key}")]
+
+    async def _preview(self, wanted: CreateMeter):
+        rule = MeterRule(
+            wanted.key, wanted.aggregation.value, wanted.event_type, wanted.value_property, wanted.group_by
+        )
+        refuse_bad_meter(rule)
+        found = await running().event_store.list_events(EventFilter(type=wanted.event_type, limit=PREVIEWED_EVENTS))
+        self.preview = [_preview_row(rule, one.event.subject, one.event.data_json) for one in found]
+        self.previewed = True
+
+    async def _refresh(self):
+        address = Address.of(self)
+        backend = running()
+        chosen = address.choice("sort", [*SORTS, *(f"-{name}" for name in SORTS)], "key")
+        async with backend.database.read() as session:
+            found = await queries.list_meters(
+                session,
+                address.page_request(),
+                search=address.text("q"),
+                sort=chosen.removeprefix("-"),
+                descending=chosen.startswith("-"),
+            )
+        now = backend.clock.now()
+        self.search = address.text("q")
+        self.rows = [_meter_row(meter, now) for meter in found.items]
+        self.sort = address.sort_links(SORTS, current=chosen)
+        self.pager = address.pager(found)
+        self.loading = False
+
+
+@dataclass(frozen=True, slots=True)
+class MeterDetails:
+    id: str = ""
+    key: str = ""
+    name: str = ""
+    description: str = ""
+    aggregation: str = ""
+    event_type: str = ""
+    value_property: str = ""
+    dimensions: str = ""
+    features: str = ""
+    created: Moment = NO_MOMENT
+
+
+class MeterState(rx.State):
+    loading: bool = True
+    missing: bool = False
+    meter: MeterDetails = MeterDetails()
+    total: str = ""
+    range: str = "30d"
+    group: str = ""
+    groups: list[ui.Option] = []
+    chart: list[dict[str, str | float]] = []
+    rows: list[UsageRow] = []
+    problem: str = ""
+    csv_href: str = ""
+
+    @rx.event
+    @needs("viewer")
+    async def load(self):
+        self.problem = ""
+        await self._refresh()
+        return MeterState.watch
+
+    @rx.event(background=True, supersedes=True)
+    @needs("viewer")
+    async def watch(self):
+        async for _ in news(self, "events", "meters"):
+            async with self:
+                await self._refresh()
+
+    @rx.event
+    @needs("viewer")
+    async def choose_range(self, value: str):
+        return rx.redirect(Address.of(self).having(range=value), replace=True)
+
+    @rx.event
+    @needs("viewer")
+    async def choose_group(self, value: str):
+        return rx.redirect(Address.of(self).having(by=value), replace=True)
+
+    @rx.event
+    @needs("admin")
+    async def delete(self):
+        backend = running()
+        try:
+            async with backend.database.read() as session:
+                used_by = await features_of_meter(session, self.meter.id)
+            await service.delete_meter(
+                backend.database, backend.event_store, await acting(self), self.meter.id, used_by=used_by
+            )
+        except MeterdeskError as error:
+            self.problem = error.for_people()
+            return None
+        return [ui.toast_success("Meter deleted"), rx.redirect("/meters")]
+
+    async def _refresh(self):
+        address = Address.of(self)
+        backend = running()
+        now = backend.clock.now()
+        try:
+            async with backend.database.read() as session:
+                meter = await queries.get_meter(session, self.meter_key)
+                features = await features_of_meter(session, meter.id)
+        except MeterdeskError:
+            self.missing, self.loading = True, False
+            return
+        self.missing = False
+        self.range = address.choice("range", RANGES, "30d")
+        self.group = address.choice("by", ["subject", *meter.group_by], "")
+        query = MeterQuery(
+            from_at=now - RANGES[self.range],
+            to_at=now + timedelta(seconds=1),
+            window=WINDOW_OF_RANGE[self.range],
+            by_subject=self.group == "subject",
+            group_by=(self.group,) if self.group in meter.group_by else (),
+        )
+        whole = MeterQuery(from_at=query.from_at, to_at=query.to_at)
+        measured = await queries.query_meter(backend.event_store, meter, query)
+        totals = await queries.query_meter(backend.event_store, meter, whole)
+        self.meter = _details(meter, features, now)
+        self.groups = [ui.Option("", "Everything"), ui.Option("subject", "Subject")]
+        self.groups += [ui.Option(name, name) for name in sorted(meter.group_by)]
+        self.total = format_quantity(totals[0].value) if totals else "0"
+        self.rows = [_usage_row(row, self.range) for row in reversed(measured)][:200]
+        self.chart = _chart(measured, self.range)
+        self.loading = False
+
+
+def _wanted(form: dict) -> CreateMeter:
+    aggregation = str(form.get("aggregation") or "")
+    group_by = {}
+    for line in str(form.get("group_by") or "").splitlines():
+        name, _, path = line.partition("=")
+        if name.strip():
+            group_by[name.strip()] = path.strip()
+    return parse_input(
+        CreateMeter,
+        {
+            "key": form.get("key") or "",
+            "name": form.get("name") or None,
+            "description": form.get("description") or None,
+            "event_type": form.get("event_type") or "",
+            "aggregation": aggregation,
+            "value_property": None if aggregation == "COUNT" else form.get("value_property") or None,
+            "group_by": group_by,
+        },
+    )
+
+
+def _on_form(error: MeterdeskError) -> dict[str, str]:
+    """The refusal on the fields of the builder; dimensions share one field."""
+    fields: dict[str, str] = {}
+    for name, sentence in error.fields.items():
+        fields.setdefault("group_by" if name.startswith("group_by") else name, sentence)
+    return fields or {"form": error.for_people()}
+
+
+def _preview_row(rule: MeterRule, subject: str, data_json: str | None) -> PreviewRow:
+    taken = extract(rule, data_json)
+    value = taken.value_string if taken.value is None else amount_text(taken.value)
+    dimensions = ", ".join(f"{name} {text}" for name, text in taken.group_by.items() if text)
+    return PreviewRow(subject, "" if taken.problem else value or "", dimensions, taken.problem or "")
+
+
+def _meter_row(meter: Meter, now: datetime) -> MeterRow:
+    return MeterRow(
+        f"/meters/{meter.key}",
+        meter.key,
+        meter.name,
+        meter.aggregation.value,
+        meter.event_type,
+        meter.value_property or "",
+        moment(meter.created_at, now),
+    )
+
+
+def _details(meter: Meter, features: tuple[str, ...], now: datetime) -> MeterDetails:
+    return MeterDetails(
+        meter.id,
+        meter.key,
+        meter.name,
+        meter.description or "",
+        meter.aggregation.value,
+        meter.event_type,
+        meter.value_property or "",
+        ", ".join(f"{name} = {path}" for name, path in sorted(meter.group_by.items())),
+        ", ".join(features),
+        moment(meter.created_at, now),
+    )
+
+
+def _usage_row(row: Measurement, chosen: str) -> UsageRow:
+    dimension = next(iter(row.group_by.values()), "")
+    return UsageRow(_period(row.from_at, chosen), row.subject or "", dimension, format_quantity(row.value))
+
+
+def _period(at: datetime, chosen: str) -> str:
+    return f"{at:%H:%M}" if chosen == "24h" else f"{at.day} {at:%b %Y}"
+
+
+def _chart(measured: list[Measurement], chosen: str) -> list[dict[str, str | float]]:
+    """One point per window. A drawing needs no more digits than a float has; the table beside it shows them all."""
+    points: dict[str, Decimal] = {}
+    for row in measured:
+        label = _period(row.from_at, chosen)
+        points[label] = points.get(label, Decimal(0)) + row.value
+    return [{"period": label, "value": float(value)} for label, value in points.items()]

@@ -1,0 +1,80 @@
+"""Picking one of Stripe's some 600 tax codes: search as one types, choose, clear. One field is open at a time."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import reflex as rx
+
+from dashboard.kit.errors import MeterdeskError
+from dashboard.ui.roles import needs
+from dashboard.ui.tax_codes.stripe_codes import TaxChoice, find_stripe_codes
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """What a field of the form holds."""
+
+    code: str = ""
+    name: str = ""
+
+
+class TaxCodePicker(rx.State):
+    """`picked` holds the choice of each field on the page by the field's name."""
+
+    open_field: str = ""
+    search: str = ""
+    hits: list[TaxChoice] = []
+    problem: str = ""
+    app_id: str = ""
+    picked: dict[str, Picked] = {}
+
+    @rx.event
+    @needs("viewer")
+    async def open(self, field: str) -> Any:
+        """Opens the search of a field with the codes most companies use."""
+        self.open_field = "" if self.open_field == field else str(field)
+        self.search = ""
+        if not self.open_field:
+            return None
+        await self._search("")
+        return rx.set_focus(search_id(self.open_field)) if self.open_field in self.picked else None
+
+    @rx.event(supersedes=True)
+    @needs("viewer")
+    async def find(self, text: str) -> None:
+        """Searches by name, description or code."""
+        self.search = str(text)[:100]
+        await self._search(self.search)
+
+    @rx.event
+    @needs("viewer")
+    def choose(self, field: str, code: str) -> None:
+        """Takes one of the hits."""
+        hit = next((one for one in self.hits if one.code == code), None)
+        if hit is not None and field in self.picked:
+            self.picked = {**self.picked, field: Picked(hit.code, hit.name)}
+            self.open_field = ""
+
+    @rx.event
+    @needs("viewer")
+    def clear(self, field: str) -> None:
+        """Leaves the field without a code."""
+        if field in self.picked:
+            self.picked = {**self.picked, field: Picked()}
+        self.open_field = ""
+
+    def _begin(self, app_id: str, fields: dict[str, Picked]) -> None:
+        """For load handlers: which fields the page has and what they hold."""
+        self.open_field, self.search, self.hits, self.problem = "", "", [], ""
+        self.app_id, self.picked = app_id, {name: replace(picked) for name, picked in fields.items()}
+
+    async def _search(self, text: str) -> None:
+        try:
+            self.hits, self.problem = await find_stripe_codes(self.app_id, text), ""
+        except MeterdeskError as error:
+            self.hits, self.problem = [], error.for_people()
+
+
+def search_id(field: str) -> str:
+    """The id of a field's search box."""
+    return f"{field}_search"

@@ -1,0 +1,142 @@
+"""One real server for all browser tests, a signed-in browser, pictures and axe."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from chromium import LAUNCH_ARGUMENTS, find_chromium
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from dashboard.ui import serving
+
+START_SECONDS = 60
+OWNER = {"name": "Ada Lovelace", "email": "ada@example.com", "password": "correct horse battery"}
+PICTURES = Path(__file__).parents[2] / "test-results" / "screens"
+
+Picture = Callable[[Page, str], None]
+Accessible = Callable[[Page], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running Meterdesk."""
+
+    url: str
+    data_dir: Path
+    log: Path
+
+    def origin(self) -> str:
+        return self.url
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    program = find_chromium()
+    arguments = {**browser_type_launch_args, "args": LAUNCH_ARGUMENTS}
+    return arguments if program is None else {**arguments, "executable_path": program}
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Meterdesk on a free port with an empty data directory, and its screens built if they were not."""
+    serving.build_if_needed(serving.project_dir(), lambda line: None)
+    data_dir = tmp_path_factory.mktemp("meterdesk")
+    yield from _running(data_dir)
+
+
+def _running(data_dir: Path) -> Iterator[Server]:
+    port = free_port()
+    log = data_dir / "server.log"
+    environment = {**os.environ, "METERDESK_DATA_DIR": str(data_dir)}
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("start_server.py")), str(port)],
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        found = Server(f"http://127.0.0.1:{port}", data_dir, log)
+        _wait_until_healthy(found, process)
+        yield found
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def owner_cookies(server: Server) -> dict[str, str]:
+    """The owner's session, made once through the same form that people use."""
+    again = {**OWNER, "password_again": OWNER["password"]}
+    answer = httpx.post(f"{server.url}/auth/setup", data=again, headers={"origin": server.url})
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/", answer.headers["location"]
+    return dict(answer.cookies)
+
+
+@pytest.fixture
+def signed_in(browser: Browser, server: Server, owner_cookies: dict[str, str]) -> Iterator[BrowserContext]:
+    """A browser in which the owner is signed in."""
+    context = browser.new_context(base_url=server.url, viewport={"width": 1280, "height": 900})
+    context.add_cookies([{"name": name, "value": value, "url": server.url} for name, value in owner_cookies.items()])
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def desk(signed_in: BrowserContext) -> Page:
+    """A page of the signed-in browser; `desk.goto("/customers")`. Fails the test on errors in the browser's console."""
+    return signed_in.new_page()
+
+
+@pytest.fixture
+def picture(request: pytest.FixtureRequest) -> Picture:
+    """Saves what the page shows under test-results/screens, for eyes."""
+
+    def take(page: Page, name: str) -> None:
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=PICTURES / f"{re.sub(r'[^a-z0-9-]+', '-', name.lower())}.png", full_page=True)
+
+    return take
+
+
+@pytest.fixture
+def accessible() -> Accessible:
+    """Fails with the list of findings unless axe finds nothing wrong with the page as it is now."""
+
+    def check(page: Page) -> None:
+        findings = Axe().run(page).response["violations"]
+        told = [f"{one['id']}: {node['html'][:200]}" for one in findings for node in one["nodes"]]
+        assert not told, "\n".join(told)
+
+    return check
+
+
+def _wait_until_healthy(server: Server, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            if httpx.get(f"{server.url}/health", timeout=2).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.1)
+    pytest.fail(f"the server did not come up:\n{server.log.read_text()[-4000:]}")
