@@ -10,10 +10,10 @@ os.environ.setdefault("REFLEX_CHECK_LATEST_VERSION", "0")
 if redis_url := os.environ.get("METERDESK_REDIS_URL"):
     os.environ.setdefault("REFLEX_REDIS_URL", redis_url)
 
-import reflex as rx  # noqa: E402 (the environment above has to stand first)
+import reflex as rx
 
-from dashboard.ui.plugins import SameOriginPlugin  # noqa: E402
-from dashboard.ui.theme import TAILWIND  # noqa: E402
+from dashboard.ui.plugins import SameOriginPlugin
+from dashboard.ui.theme import TAILWIND
 
 config = rx.Config(
     app_name="dashboard",

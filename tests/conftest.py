@@ -58,9 +58,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         return
     template: URL = request.getfixturevalue("_postgresql_with_tables")
     name = f"test_{new_id().lower()}"
-    _on_server(template, f'CREATE DATABASE {name} TEMPLATE "{template.database}"')
+    on_server(template, f'CREATE DATABASE {name} TEMPLATE "{template.database}"')
     yield template.set(database=name).render_as_string(hide_password=False)
-    _on_server(template, f"DROP DATABASE {name} WITH (FORCE)")
+    on_server(template, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -81,10 +81,10 @@ def _sqlite_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def _postgresql_with_tables(postgresql_url: str) -> Iterator[URL]:
     template = make_url(postgresql_url).set(database=f"template_{new_id().lower()}")
-    _on_server(make_url(postgresql_url), f"CREATE DATABASE {template.database}")
+    on_server(make_url(postgresql_url), f"CREATE DATABASE {template.database}")
     _create_tables(template)
     yield template
-    _on_server(make_url(postgresql_url), f"DROP DATABASE {template.database}")
+    on_server(make_url(postgresql_url), f"DROP DATABASE {template.database}")
 
 
 def _create_tables(url: URL) -> None:
@@ -93,7 +93,8 @@ def _create_tables(url: URL) -> None:
     engine.dispose()
 
 
-def _on_server(url: URL, statement: str) -> None:
+def on_server(url: URL, statement: str) -> None:
+    """Runs `statement` outside of any transaction in the PostgreSQL server of `url`."""
     maintenance = sync_url(url.set(database="postgres"))
     engine = create_engine(maintenance, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

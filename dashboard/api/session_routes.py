@@ -124,11 +124,16 @@ def _enter(request: Request, session: NewSession, path: str) -> RedirectResponse
         session.token,
         expires=session.expires_at,
         path="/",
-        secure=request.url.scheme == "https",
+        secure=_over_tls(request),
         httponly=True,
         samesite="lax",
     )
     return answer
+
+
+def _over_tls(request: Request) -> bool:
+    # The Origin header, checked before to be ours, tells the truth even behind a proxy that is not in our list.
+    return request.url.scheme == "https" or request.headers.get("origin", "").startswith("https:")
 
 
 def _back(page: str, error: MeterdeskError, **query: str) -> RedirectResponse:

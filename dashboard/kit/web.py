@@ -9,7 +9,7 @@ SESSION_COOKIE = "meterdesk_session"
 def is_own_form(headers: Mapping[str, str], public_url: str | None = None) -> bool:
     """Whether a POST came from a page of ours, by the Origin header, else by Sec-Fetch-Site.
 
-    A request with neither comes from a program: it carries no cookie that it was not given. Header names are lower case.
+    A request with neither comes from a program: it carries no cookie that it was not given. Headers are in lower case.
     """
     origin = headers.get("origin")
     if origin is None:

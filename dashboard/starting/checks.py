@@ -60,7 +60,8 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         fields = invalid_input_from(error).fields
-        wrong = [f"METERDESK_{name.upper()}: {sentence}" for name, sentence in fields.items()]
+        variables = {f"METERDESK_{name.upper()}": sentence for name, sentence in fields.items()}
+        wrong = [text if text.startswith(name) else f"{name}: {text}" for name, text in variables.items()]
         raise SettingsWrong(" ".join(wrong)) from None
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import create_engine, select
-from sqlalchemy.engine import make_url
 from sqlmodel import col
 
 from dashboard.kit.crypto import KEY_FILE, SecretBox, SecretKeyMismatch
@@ -14,7 +13,7 @@ from dashboard.kit.database import sync_url
 from dashboard.kit.errors import MeterdeskError
 from dashboard.settings import Settings
 from dashboard.starting.checks import prepare_data_dir
-from dashboard.starting.migrations import check_migrated, current_revision
+from dashboard.starting.migrations import check_migrated, current_revision, database_url
 from dashboard.stripe_app.tables import StripeAppRow
 
 ANSWER_TIMEOUT_SECONDS = 5.0
@@ -58,9 +57,9 @@ def _data_dir(settings: Settings) -> Finding:
 
 
 def _database(settings: Settings) -> Finding:
-    url = make_url(settings.effective_database_url)
-    kind = "SQLite" if url.get_backend_name() == "sqlite" else "PostgreSQL"
     try:
+        url = database_url(settings)
+        kind = "SQLite" if url.get_backend_name() == "sqlite" else "PostgreSQL"
         if current_revision(url) is None:
             return Finding("Database", None, f"{kind}, still empty.", "The first `meterdesk up` fills it.")
         check_migrated(url)
@@ -88,7 +87,7 @@ def _secret_key(settings: Settings, *, may_read: bool) -> Finding:
 
 
 def _sealed_keys(settings: Settings) -> list[str]:
-    engine = create_engine(sync_url(make_url(settings.effective_database_url)))
+    engine = create_engine(sync_url(database_url(settings)))
     try:
         with engine.connect() as connection:
             sealed = select(col(StripeAppRow.sealed_key)).where(col(StripeAppRow.sealed_key).is_not(None))

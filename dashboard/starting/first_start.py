@@ -2,7 +2,7 @@
 
 import asyncio
 
-from dashboard.access import queries, service
+from dashboard.access import service
 from dashboard.access.audit import AuditLog
 from dashboard.access.inputs import CreateOwner
 from dashboard.kit.clock import clock_from_text
@@ -25,17 +25,18 @@ def ensure_secret_key(settings: Settings) -> None:
         load_or_make_secret_key(settings.data_dir)
 
 
-def ensure_owner(settings: Settings) -> bool:
-    """The owner of METERDESK_ADMIN_EMAIL exists, if named; true when anybody can sign in. Raises SettingsWrong."""
+def ensure_owner(settings: Settings) -> None:
+    """The owner of METERDESK_ADMIN_EMAIL exists, if the surroundings name one. Raises SettingsWrong."""
     wanted = _owner_of(settings)
-    return asyncio.run(_ensure_owner(settings, wanted))
+    if wanted is not None:
+        asyncio.run(_ensure_owner(settings, wanted))
 
 
 def _owner_of(settings: Settings) -> CreateOwner | None:
     email, password = settings.admin_email, settings.admin_password
-    if not email and password is None:
+    if email is None and password is None:
         return None
-    if not email or password is None:
+    if email is None or password is None:
         raise SettingsWrong("METERDESK_ADMIN_EMAIL and METERDESK_ADMIN_PASSWORD belong together; one is missing.")
     try:
         return parse_input(
@@ -47,12 +48,9 @@ def _owner_of(settings: Settings) -> CreateOwner | None:
         raise SettingsWrong(" ".join(wrong)) from None
 
 
-async def _ensure_owner(settings: Settings, wanted: CreateOwner | None) -> bool:
+async def _ensure_owner(settings: Settings, wanted: CreateOwner) -> None:
     database = open_database(settings)
     try:
-        if wanted is not None:
-            await service.ensure_owner(database, wanted)
-        async with database.read() as session:
-            return await queries.any_user_exists(session)
+        await service.ensure_owner(database, wanted)
     finally:
         await database.close()

@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import JSON, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.pool import NullPool
 
 import dashboard
@@ -18,6 +18,7 @@ from dashboard.kit.columns import ExactDecimal, Timestamp
 from dashboard.kit.database import sync_url
 from dashboard.kit.errors import MeterdeskError
 from dashboard.settings import Settings
+from dashboard.starting.checks import SettingsWrong
 from dashboard.tables import METADATA
 from dashboard.usage.event_schema import EVENT_TABLES
 
@@ -63,6 +64,17 @@ class NotMigrated(MeterdeskError):
     remedy = "Run `meterdesk migrate` first."
 
 
+def database_url(settings: Settings) -> URL:
+    """The database that `settings` name. Raises SettingsWrong for one we cannot work with."""
+    try:
+        url = make_url(settings.effective_database_url)
+    except ArgumentError:
+        raise SettingsWrong("METERDESK_DATABASE_URL is no address of a database.") from None
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise SettingsWrong("METERDESK_DATABASE_URL has to begin with postgresql:// or sqlite://.")
+    return url
+
+
 def migrate(url: URL) -> bool:
     """Brings the database at `url` to this code's schema; false when it was there already.
 
@@ -100,7 +112,7 @@ def current_revision(url: URL) -> str | None:
     try:
         with engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
-    except OperationalError as error:
+    except DatabaseError as error:
         reason = str(error.orig).strip().splitlines()[0]
         raise DatabaseUnreachable(f"The database does not answer: {reason}.") from None
     finally:
@@ -114,7 +126,7 @@ def head_revision() -> str | None:
 
 def run_migrations(context: EnvironmentContext) -> None:
     """What `alembic/env.py` calls: everything in one transaction, so that a broken migration leaves nothing behind."""
-    url = context.config.attributes.get("url") or make_url(Settings().effective_database_url)
+    url = context.config.attributes.get("url") or database_url(Settings())
     if url.get_backend_name() == "sqlite":
         Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
     engine = _engine(url)

@@ -11,11 +11,14 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import NoReturn
 
 from dashboard.kit.errors import MeterdeskError
 from dashboard.starting.checks import Address
 from dashboard.starting.leash import GRACE_SECONDS
 
+REFUSED = 3
+"""The exit code of a program that has already said, in one sentence, why it did not start."""
 LOOK_EVERY_SECONDS = 0.1
 ANSWER_TIMEOUT_SECONDS = 2.0
 
@@ -72,6 +75,8 @@ class Processes:
         for name, process in self._running.items():
             code = process.poll()
             # A signal to the whole terminal may reach a program a moment before it reaches us.
+            if code == REFUSED:
+                sys.exit(1)
             if code is not None and not self.stopping.wait(LOOK_EVERY_SECONDS):
                 raise ProgramEnded(f"The {name} stopped by itself ({_how(code)}).")
 
@@ -91,6 +96,12 @@ def watched_processes() -> Iterator[Processes]:
         processes.stop()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def become(module: str, *arguments: str) -> NoReturn:
+    """Replaces this process by `python -m module`: signals and exit code are then that program's own."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
 
 
 def answers(address: Address, path: str) -> bool:

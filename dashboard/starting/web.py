@@ -1,10 +1,14 @@
-"""`python -m dashboard.starting.web`: builds the screens if their sources changed, then serves until told to stop."""
+"""`python -m dashboard.starting.web`: brings database and screens up to date, then serves until told to stop."""
 
 import sys
 
 import click
 
 from dashboard.kit.errors import MeterdeskError
+from dashboard.starting.checks import read_settings
+from dashboard.starting.first_start import ensure_owner, ensure_secret_key
+from dashboard.starting.migrations import database_url, migrate
+from dashboard.starting.processes import REFUSED
 from dashboard.ui.serving import build_if_needed, project_dir, serve
 
 
@@ -15,12 +19,21 @@ from dashboard.ui.serving import build_if_needed, project_dir, serve
 def main(host: str, port: int, ui: bool) -> None:
     """Serves the REST API, and the screens unless there shall be none."""
     try:
-        if ui:
-            build_if_needed(project_dir(), lambda line: click.echo(line))
+        _prepare(ui)
         serve(host, port, ui=ui)
     except MeterdeskError as error:
         click.echo(f"Error: {error.for_people()}", err=True)
-        sys.exit(1)
+        sys.exit(REFUSED)
+
+
+def _prepare(ui: bool) -> None:
+    settings = read_settings()
+    if migrate(database_url(settings)):
+        click.echo("The database is up to date.")
+    ensure_secret_key(settings)
+    ensure_owner(settings)
+    if ui:
+        build_if_needed(project_dir(), click.echo)
 
 
 if __name__ == "__main__":

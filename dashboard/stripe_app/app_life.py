@@ -17,7 +17,7 @@ from dashboard.stripe_app.errors import (
     StripeUnreachable,
     WrongStripeAccount,
 )
-from dashboard.stripe_app.gateway import PEOPLE
+from dashboard.stripe_app.gateway_calls import PEOPLE
 from dashboard.stripe_app.house import users_of_app
 from dashboard.stripe_app.inputs import UpdateStripeApp
 from dashboard.stripe_app.keys import KeyShape, key_shape

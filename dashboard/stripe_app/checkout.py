@@ -12,7 +12,7 @@ from dashboard.kit.database import Actor
 from dashboard.kit.ids import new_id
 from dashboard.kit.money import currency
 from dashboard.stripe_app.desk import StripeDesk
-from dashboard.stripe_app.gateway import PEOPLE
+from dashboard.stripe_app.gateway_calls import PEOPLE
 from dashboard.stripe_app.house import our_customer, resolve_app_id
 from dashboard.stripe_app.inputs import CreateCheckoutSession
 from dashboard.stripe_app.stripe_customers import METADATA_APP, METADATA_CUSTOMER, ensure_stripe_customer

@@ -7,7 +7,8 @@ from dashboard.customers.views import Customer
 from dashboard.kit.database import Actor
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.errors import NoStripeCustomer, StripeInvalidRequest, StripeObjectMissing
-from dashboard.stripe_app.gateway import PEOPLE, Gateway
+from dashboard.stripe_app.gateway import Gateway
+from dashboard.stripe_app.gateway_calls import PEOPLE
 from dashboard.stripe_app.house import our_customer, resolve_app_id
 from dashboard.stripe_app.inputs import LinkStripeCustomer, UpdateStripeCustomer
 from dashboard.stripe_app.links import get_link, link_row_by_stripe_id, link_row_of, set_payment_method, upsert_link

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from dashboard.kit.crypto import SecretBox
 from dashboard.kit.database import STRIPE, Database
 from dashboard.stripe_app.errors import StripeAppDeleted, StripeAppNotFound, StripeAppNotReady, StripeUnauthorized
-from dashboard.stripe_app.gateway import BACKGROUND, Gateway, Gateways
+from dashboard.stripe_app.gateway import Gateway, Gateways
+from dashboard.stripe_app.gateway_calls import BACKGROUND
 from dashboard.stripe_app.tables import StripeAppRow
 from dashboard.stripe_app.views import AppState
 

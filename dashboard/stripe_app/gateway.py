@@ -6,17 +6,14 @@ inward; refusals come as `errors`. Retries are ours: the SDK's neither cover 429
 
 import asyncio
 import logging
-import random
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from collections.abc import Mapping
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import aiohttp
 import stripe
-from prometheus_client import Counter
 from stripe import AIOHTTPClient, StripeClient
 
 from dashboard.stripe_app.errors import (
@@ -29,6 +26,7 @@ from dashboard.stripe_app.errors import (
     StripeUnauthorized,
     StripeUnreachable,
 )
+from dashboard.stripe_app.gateway_calls import BACKGROUND, CallBudget, Caller, CallLimiter, NoLimit, Sleep
 from dashboard.stripe_app.keys import is_sandbox_key
 
 API_VERSION = "2026-10-28.endive"
@@ -43,8 +41,6 @@ TAX_CODES = frozenset({
     "invalid_tax_location",
 })  # fmt: skip
 
-CALLS = Counter("meterdesk_stripe_calls", "Calls to Stripe, each try counted.", ["operation", "outcome"])
-
 # It writes a file into the user's home and adds timings to requests.
 stripe.enable_telemetry = False
 # At DEBUG the SDK logs whole answers, and the one that creates a webhook endpoint holds its signing secret.
@@ -54,31 +50,6 @@ _A_KEY = re.compile(r"\b(sk|rk)_(test|live)_\w+")
 
 Params = Mapping[str, Any]
 Json = dict[str, Any]
-
-
-class CallLimiter(Protocol):
-    async def acquire(self, account: str, endpoint: str, *, livemode: bool, priority: int) -> None:
-        """Returns when one more call of `endpoint` may go out for `account`; lower `priority` goes first."""
-        ...
-
-
-class NoLimit:
-    """Lets every call through."""
-
-    async def acquire(self, account: str, endpoint: str, *, livemode: bool, priority: int) -> None:
-        return None
-
-
-PEOPLE, FINALIZING, BACKGROUND = 0, 1, 2
-
-
-@dataclass(frozen=True, slots=True)
-class CallBudget:
-    """How often one call is tried and how long it may wait in between, in seconds."""
-
-    attempts: int = 4
-    longest_wait: float = 8.0
-    total_wait: float = 20.0
 
 
 class Gateways:
@@ -91,7 +62,7 @@ class Gateways:
         api_base: str | None = None,
         limiter: CallLimiter | None = None,
         budget: CallBudget | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._sandbox_url = sandbox_url
         self._api_base = api_base
@@ -113,7 +84,7 @@ class Gateways:
             max_network_retries=0,
             http_client=self._http_client(),
         )
-        return Gateway(client, _Caller(self._limiter, self._budget, self._sleep, account, livemode, priority))
+        return Gateway(client, Caller(self._limiter, self._budget, self._sleep, account, livemode, priority))
 
     def _http_client(self) -> AIOHTTPClient:
         # A connection pool belongs to the loop it was made in; the job engine may run a second one.
@@ -129,41 +100,6 @@ class Gateways:
             await client.close_async()
 
 
-@dataclass(frozen=True, slots=True)
-class _Caller:
-    limiter: CallLimiter
-    budget: CallBudget
-    sleep: Callable[[float], Awaitable[None]]
-    account: str
-    livemode: bool
-    priority: int
-
-    async def call(self, operation: str, send: Callable[[], Awaitable[Json]]) -> Json:
-        """Waits for the limiter, sends, and tries again while Stripe says it is worth it and the budget lasts."""
-        waited, attempt = 0.0, 1
-        while True:
-            await self.limiter.acquire(self.account, operation, livemode=self.livemode, priority=self.priority)
-            try:
-                answer = await send()
-            except StripeUnreachable as trouble:
-                CALLS.labels(operation, str(trouble.stripe_code or trouble.http_status or "network")).inc()
-                pause = self._pause(attempt, trouble.retry_after_seconds)
-                if trouble.is_final or attempt >= self.budget.attempts or waited + pause > self.budget.total_wait:
-                    raise
-                await self.sleep(pause)
-                waited, attempt = waited + pause, attempt + 1
-            except StripeRefused as refusal:
-                CALLS.labels(operation, str(refusal.stripe_code or refusal.http_status or "refused")).inc()
-                raise
-            else:
-                CALLS.labels(operation, "ok").inc()
-                return answer
-
-    def _pause(self, attempt: int, asked: float | None) -> float:
-        backoff = min(self.budget.longest_wait, 0.5 * 2 ** (attempt - 1)) * random.uniform(0.75, 1.25)
-        return max(backoff, asked or 0.0)
-
-
 class Gateway:
     """Stripe's operations as this house uses them. Every method answers Stripe's object as a plain dictionary.
 
@@ -172,7 +108,7 @@ class Gateway:
     Writing methods take `key`, the idempotency key; without one a fresh key covers the retries of this call only.
     """
 
-    def __init__(self, client: StripeClient, caller: _Caller) -> None:
+    def __init__(self, client: StripeClient, caller: Caller) -> None:
         self._client = client
         self._caller = caller
 

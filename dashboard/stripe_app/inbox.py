@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -28,6 +28,12 @@ async def list_events(session: AsyncSession, wanted: EventFilter, page: PageRequ
     query = _matching(wanted).order_by(col(StripeEventRow.created_at).desc(), col(StripeEventRow.id).desc())
     rows, total = await fetch_page(session, query, page)
     return Page(tuple(event_view(row) for row in rows), total, page.number, page.size)
+
+
+async def count_events(session: AsyncSession) -> dict[EventState, int]:
+    """How many letters are in each state."""
+    statement = select(col(StripeEventRow.state), func.count()).group_by(col(StripeEventRow.state))
+    return {EventState(state): count for state, count in await session.execute(statement)}
 
 
 async def get_event(session: AsyncSession, event_id: str) -> StripeEventDetail:

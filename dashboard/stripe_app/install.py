@@ -21,7 +21,8 @@ from dashboard.stripe_app.errors import (
     StripeUnreachable,
     WrongStripeAccount,
 )
-from dashboard.stripe_app.gateway import PEOPLE, Gateway
+from dashboard.stripe_app.gateway import Gateway
+from dashboard.stripe_app.gateway_calls import PEOPLE
 from dashboard.stripe_app.inputs import InstallStripeApp
 from dashboard.stripe_app.keys import KeyShape, key_shape
 from dashboard.stripe_app.portal import ensure_portal_configuration

@@ -15,7 +15,8 @@ from dashboard.kit.money import to_minor
 from dashboard.stripe_app.calls import Intent, answered_count, content_hash, has_begun, once
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.errors import StripeCardDeclined, StripeInvalidRequest, StripeObjectMissing
-from dashboard.stripe_app.gateway import BACKGROUND, PEOPLE, Gateway
+from dashboard.stripe_app.gateway import Gateway
+from dashboard.stripe_app.gateway_calls import BACKGROUND, PEOPLE
 from dashboard.stripe_app.invoice_rows import external_view, note_answer
 from dashboard.stripe_app.links import link_row_of
 from dashboard.stripe_app.tables import StripeAppRow, StripeInvoiceRow

@@ -8,7 +8,7 @@ from decimal import Decimal
 from dashboard.billing.invoicing_app import InvoicingAppError, Trouble
 from dashboard.billing.views import CustomerBilling, ExternalInvoice, Invoice, Issue
 from dashboard.kit.errors import MeterdeskError
-from dashboard.stripe_app import invoice_actions, invoice_sync
+from dashboard.stripe_app import invoice_actions, invoice_issue, invoice_sync
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.errors import StripeRefused, StripeTaxProblem, StripeUnauthorized, StripeUnreachable
 from dashboard.stripe_app.readiness import readiness
@@ -33,7 +33,7 @@ class StripePlug:
 
     async def issue(self, invoice: Invoice) -> ExternalInvoice:
         async with _in_billings_words():
-            return await invoice_sync.issue(self.desk, invoice)
+            return await invoice_issue.issue_invoice(self.desk, invoice)
 
     async def delete_draft(self, invoice: Invoice) -> None:
         async with _in_billings_words():

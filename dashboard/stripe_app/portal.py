@@ -2,7 +2,8 @@
 
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.errors import NoStripeCustomer
-from dashboard.stripe_app.gateway import PEOPLE, Gateway
+from dashboard.stripe_app.gateway import Gateway
+from dashboard.stripe_app.gateway_calls import PEOPLE
 from dashboard.stripe_app.house import resolve_app_id
 from dashboard.stripe_app.inputs import CreatePortalSession
 from dashboard.stripe_app.links import link_row_of

@@ -15,7 +15,8 @@ from dashboard.stripe_app.errors import (
     StripeInvalidRequest,
     StripeObjectMissing,
 )
-from dashboard.stripe_app.gateway import PEOPLE, Gateway
+from dashboard.stripe_app.gateway import Gateway
+from dashboard.stripe_app.gateway_calls import PEOPLE
 from dashboard.stripe_app.links import link_row_of, note_customer, set_payment_method, upsert_link
 from dashboard.stripe_app.tables import StripeCustomerLinkRow
 from dashboard.stripe_app.wire import id_of, payment_method_of

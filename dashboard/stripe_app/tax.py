@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from dashboard.kit.database import STRIPE
 from dashboard.stripe_app.desk import StripeDesk
-from dashboard.stripe_app.gateway import PEOPLE
+from dashboard.stripe_app.gateway_calls import PEOPLE
 from dashboard.stripe_app.tables import StripeAppRow, StripeTaxCodeRow
 from dashboard.stripe_app.views import TaxCode, TaxSettings
 

@@ -6,7 +6,8 @@ from typing import Any
 from dashboard.kit.database import Actor
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.errors import StripeAppNotReady, StripeInvalidRequest, StripeObjectMissing
-from dashboard.stripe_app.gateway import API_VERSION, PEOPLE, Gateway
+from dashboard.stripe_app.gateway import API_VERSION, Gateway
+from dashboard.stripe_app.gateway_calls import PEOPLE
 from dashboard.stripe_app.tables import StripeAppRow
 from dashboard.stripe_app.views import Delivery
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dashboard.stripe_sandbox import API_VERSION, keys
-from dashboard.stripe_sandbox.context import Context
+from dashboard.stripe_sandbox.context import Context, Rendered
 from dashboard.stripe_sandbox.errors import ApiError, lock_timeout, rate_limited
 from dashboard.stripe_sandbox.expansion import expand
 from dashboard.stripe_sandbox.faults import HANG_MS, Fault
@@ -166,7 +166,8 @@ class Api:
             with ctx.store.work():
                 paths = params.pop("expand", None) or []
                 result = HANDLERS[name](ctx, params, *path_ids)
-                body = expand(ctx, ctx.render(result) if "object" in result else result, paths)
+                shown = result if isinstance(result, Rendered) else ctx.render(result)
+                body = expand(ctx, shown, paths)
                 answer = self._refusal(request, server_error()) if fail_after else Answer(200, body)
                 self._keep(request, ctx, mark, answer)
         except ApiError as error:

@@ -24,6 +24,10 @@ LABELS = {
 }  # fmt: skip
 
 
+class Rendered(dict[str, Any]):
+    """An answer that is complete already and must not be rendered again."""
+
+
 @dataclass
 class Context:
     """One request, or one piece of work that fell due. Everything it writes is one transaction of the store."""

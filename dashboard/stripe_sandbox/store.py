@@ -90,6 +90,19 @@ class Store:
         self._flush()
         self._db.execute("COMMIT")
 
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """Inside a unit of work: what this block writes is undone at its end."""
+        self._flush()
+        self._db.execute("SAVEPOINT trial")
+        try:
+            yield
+        finally:
+            self._loaded.clear()
+            self._dirty.clear()
+            self._db.execute("ROLLBACK TO trial")
+            self._db.execute("RELEASE trial")
+
     # objects
 
     def get(self, account: str, id: str) -> dict[str, Any] | None:

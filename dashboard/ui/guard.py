@@ -9,7 +9,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 import reflex as rx
-from reflex.state import FrontendEventExceptionState, OnLoadInternalState, State, StateUpdate, UpdateVarsInternalState
+from reflex.state import (
+    BaseState,
+    FrontendEventExceptionState,
+    OnLoadInternalState,
+    State,
+    StateUpdate,
+    UpdateVarsInternalState,
+)
 from reflex.utils.format import format_event_handler
 from reflex_base.event import Event
 from reflex_base.registry import RegistrationContext
@@ -39,7 +46,7 @@ FRAMEWORK_EVENTS = HYDRATIONS | _names(
 class SessionGuard(rx.Middleware):
     """Deny by default. Runs before each event, under the lock of the tab's state."""
 
-    async def preprocess(self, app: rx.App, state: rx.State, event: Event) -> StateUpdate | None:
+    async def preprocess(self, app: rx.App, state: BaseState, event: Event) -> StateUpdate | None:
         """None lets the event pass; an update stands in its place."""
         cookie = cookie_of(state)
         if not await _bound_to_this_session(state, event, cookie):
@@ -59,7 +66,7 @@ class SessionGuard(rx.Middleware):
         return None
 
 
-async def _bound_to_this_session(state: rx.State, event: Event, cookie: str | None) -> bool:
+async def _bound_to_this_session(state: BaseState, event: Event, cookie: str | None) -> bool:
     """Whether what this tab holds was filled under this cookie. A new session starts with an empty tab.
 
     Only a hydration may bind anew: it loads the whole state tree, so the reset leaves nothing of another session's.
@@ -81,7 +88,7 @@ def _role_needed(event_name: str) -> str | None:
     return None if registered is None else declared_role(registered.handler.fn)
 
 
-def _sign_in_address(state: rx.State) -> str:
+def _sign_in_address(state: BaseState) -> str:
     path = state.router.url.path.rstrip("/")
     return "/login?" + urlencode({"next": path}) if path else "/login"
 

@@ -1,8 +1,10 @@
 """What HTTP needs around the pages: who may load them, addresses without a final slash, caching, security headers."""
 
+import os
 from typing import Any
 from urllib.parse import urlencode
 
+from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
@@ -120,4 +122,10 @@ def _complete(headers: MutableHeaders, path: str, status: int) -> None:
 
 def wrappers() -> list[Any]:
     """The wrappers in the order Reflex applies them: the last one stands outermost."""
-    return [FinalSlash, PageGate, ResponseHeaders]
+    return [FinalSlash, PageGate, ResponseHeaders, _believe_trusted_proxies]
+
+
+def _believe_trusted_proxies(app: ASGIApp) -> ASGIApp:
+    """Takes scheme and client from X-Forwarded-…, if a proxy named in FORWARDED_ALLOW_IPS sent it (unset: ours)."""
+    trusted = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1").split(",")
+    return wrap_asgi_with_proxy_headers(app, trusted_hosts=[host.strip() for host in trusted])  # pyright: ignore

@@ -6,8 +6,8 @@ import reflex as rx
 from reflex_base.style import set_color_mode
 
 from dashboard.ui.components.basics import classes, icon, native_link, plain_link, screen_reader_only
-from dashboard.ui.components.dialogs import close_dialog, open_dialog
 from dashboard.ui.components.buttons import icon_button
+from dashboard.ui.components.dialogs import close_dialog, open_dialog
 from dashboard.ui.components.forms import native_form
 from dashboard.ui.components.headers import environment_badge
 from dashboard.ui.components.navigation import MENU_ITEM
@@ -41,9 +41,7 @@ def framed(page: Page) -> rx.Component:
                 page.render(),
                 id="content",
                 tab_index=-1,
-                class_name=(
-                    "mx-auto flex w-full max-w-[1240px] flex-col gap-5 px-4 py-6 outline-none sm:px-6 lg:px-8"
-                ),
+                class_name=("mx-auto flex w-full max-w-[1240px] flex-col gap-5 px-4 py-6 outline-none sm:px-6 lg:px-8"),
             ),
             class_name="min-w-0 flex-1",
         ),
@@ -237,6 +235,7 @@ def _appearance(label: str, mode: Any, icon_name: str) -> rx.Component:
         ),
         type="button",
         on_click=set_color_mode(mode),
+        data_menu_item="",
         class_name=MENU_ITEM,
     )
 

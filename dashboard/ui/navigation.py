@@ -60,9 +60,7 @@ MENU = (
 
 def shown_menu() -> list[MenuGroup]:
     """The menu as it stands: groups with the entries whose pages exist."""
-    groups = [
-        MenuGroup(group.label, tuple(entry for entry in group.entries if entry.route in PAGES)) for group in MENU
-    ]
+    groups = [MenuGroup(group.label, tuple(entry for entry in group.entries if entry.route in PAGES)) for group in MENU]
     return [group for group in groups if group.entries]
 
 

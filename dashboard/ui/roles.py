@@ -13,7 +13,7 @@ _ATTRIBUTE = "_meterdesk_role"
 
 
 def needs(role: RoleName) -> Callable[[Handler], Handler]:
-    """Declares the least role that may call a handler. Stands under `@rx.event`. Raises ValueError for no role of ours."""
+    """Declares the least role that may call a handler. Stands under `@rx.event`. Raises ValueError for other words."""
     return _declare(Role(role))
 
 

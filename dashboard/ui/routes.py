@@ -29,7 +29,7 @@ class Page:
     title: str
     render: Callable[[], rx.Component]
     on_load: tuple[Any, ...] = ()
-    name: rx.Var[str] | None = None
+    name: str | rx.Var[str] | None = None
     parent: str | None = None
     bare: bool = False
 
@@ -42,7 +42,7 @@ def page(
     *,
     title: str,
     on_load: Any = (),
-    name: rx.Var[str] | None = None,
+    name: str | rx.Var[str] | None = None,
     parent: str | None = None,
     bare: bool = False,
 ) -> Callable[[Callable[[], rx.Component]], Callable[[], rx.Component]]:

@@ -26,6 +26,8 @@ from dashboard.backend import open_backend
 from dashboard.kit.errors import MeterdeskError
 from dashboard.settings import Settings
 
+WEB_APP = "dashboard.dashboard:app"
+API_ONLY = "dashboard.ui.serving:api_only"
 PACKAGE = Path(dashboard.__file__).parent
 STAMP = "stamp"
 BUILT_UI_DIR = "METERDESK_UI_DIR"
@@ -75,13 +77,13 @@ def build_if_needed(project: Path, log: Callable[[str], None]) -> None:
         log("The screens are built.")
 
 
-def serve(host: str, port: int, *, ui: bool = True, workers: int = 1) -> None:
-    """Serves until a signal ends it. Build before with `build_if_needed`, unless `ui` is false."""
+def serve(host: str, port: int, *, ui: bool = True, workers: int = 1, app: str = WEB_APP) -> None:
+    """Serves until a signal ends it. Build before with `build_if_needed`, unless `ui` is false: then REST only."""
     os.environ["METERDESK_DATA_DIR"] = str(Settings().data_dir.resolve())
     if ui:
         prepare_environment()
     Server(
-        "dashboard.dashboard:app" if ui else "dashboard.ui.serving:api_only",
+        app if ui else API_ONLY,
         factory=True,
         address=host,
         port=port,

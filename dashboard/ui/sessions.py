@@ -3,6 +3,7 @@
 from typing import Protocol
 
 import reflex as rx
+from reflex.state import BaseState
 
 from dashboard.access import queries, service
 from dashboard.access.views import SignedInUser, actor_of
@@ -10,7 +11,6 @@ from dashboard.backend import running
 from dashboard.kit.database import Actor
 from dashboard.kit.errors import NotSignedIn
 from dashboard.kit.web import cookie_value
-
 
 
 class SessionReader(Protocol):
@@ -62,6 +62,6 @@ async def acting(state: rx.State) -> Actor:
     return actor_of(await signed_in_user(state))
 
 
-def cookie_of(state: rx.State) -> str | None:
+def cookie_of(state: BaseState) -> str | None:
     """The session cookie that the browser sent when this tab connected."""
     return cookie_value(state.router.headers.cookie)

@@ -18,8 +18,9 @@ LAUNCH_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-MISSING = """No browser for the tests. Tried, in this order: {names} on PATH; Playwright's own download; `apt-get install
-chromium` as root. Install Chromium or Chrome, or run `uv run playwright install chromium`, and try again."""
+MISSING = """No browser for the tests. Tried, in this order: {names} on PATH; Playwright's own download;
+`apt-get install chromium` as root. Install Chromium or Chrome, or run
+`uv run playwright install chromium`, and try again."""
 
 
 def find_chromium() -> str | None:

@@ -35,9 +35,6 @@ class Server:
     data_dir: Path
     log: Path
 
-    def origin(self) -> str:
-        return self.url
-
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
@@ -51,17 +48,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Meterdesk on a free port with an empty data directory, and its screens built if they were not."""
     serving.build_if_needed(serving.project_dir(), lambda line: None)
     data_dir = tmp_path_factory.mktemp("meterdesk")
-    yield from _running(data_dir)
+    yield from running_server(data_dir)
 
 
-def _running(data_dir: Path) -> Iterator[Server]:
+def running_server(data_dir: Path, app: str = "", **environment: str) -> Iterator[Server]:
+    """Starts a server on that data directory for the length of a fixture; `app` names another than the product's."""
     port = free_port()
-    log = data_dir / "server.log"
-    environment = {**os.environ, "METERDESK_DATA_DIR": str(data_dir)}
+    log = data_dir / f"server-{port}.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("start_server.py")), str(port)],
-            env=environment,
+            [sys.executable, str(Path(__file__).with_name("start_server.py")), str(port), app],
+            env={**os.environ, "METERDESK_DATA_DIR": str(data_dir), **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -101,7 +98,7 @@ def signed_in(browser: Browser, server: Server, owner_cookies: dict[str, str]) -
 
 @pytest.fixture
 def desk(signed_in: BrowserContext) -> Page:
-    """A page of the signed-in browser; `desk.goto("/customers")`. Fails the test on errors in the browser's console."""
+    """A page of the signed-in browser: `desk.goto("/customers")`."""
     return signed_in.new_page()
 
 

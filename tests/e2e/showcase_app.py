@@ -1,13 +1,19 @@
 """Every component on one page, for eyes and for axe. Built and served by tests only; see test_showcase.py."""
 
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import reflex as rx
+from reflex_base.vars.object import ObjectVar
 
+from dashboard.backend import running
 from dashboard.dashboard import app
 from dashboard.ui import components as ui
 from dashboard.ui.layout import framed
 from dashboard.ui.listing import Pager, SortLink, Tab
+from dashboard.ui.live import news
 from dashboard.ui.roles import needs
 from dashboard.ui.routes import PAGES, page
 from dashboard.ui.shell_state import ShellState, show_environment
@@ -24,8 +30,6 @@ STATUSES = {
     "failed": ui.Status("Payment failed", "danger"),
     "uncollectible": ui.Status("Uncollectible", "spent"),
 }
-
-from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +53,58 @@ class ShowcaseState(rx.State):
     query: str = ""
     shown: bool = False
     busy: bool = False
+    heard: int = 0
 
     @rx.event
     @needs("viewer")
-    async def load(self) -> None:
+    async def load(self) -> Any:
         await show_environment(self, "sandbox")
         names = list(STATUSES)
         self.rows = [
-            Row("/showcase", f"INV-{1000 + i}", "Acme GmbH", names[i % 8], f"${i * 1234:,}.00", moment(NOW - timedelta(hours=i * 3), NOW))
+            Row(
+                "/showcase",
+                f"INV-{1000 + i}",
+                "Acme GmbH",
+                names[i % 8],
+                f"${i * 1234:,}.00",
+                moment(NOW - timedelta(hours=i * 3), NOW),
+            )
             for i in range(12)
         ]
         self.sort = {"number": SortLink("?sort=-number", "ascending"), "total": SortLink("?sort=-total", "none")}
-        self.tabs = [Tab("All", "/showcase", "130", True), Tab("Draft", "/showcase?tab=draft", "4"), Tab("Needs attention", "/showcase?tab=attention", "2"), Tab("Paid", "/showcase?tab=paid", "")]
+        self.tabs = [
+            Tab("All", "/showcase", "130", True),
+            Tab("Draft", "/showcase?tab=draft", "4"),
+            Tab("Needs attention", "/showcase?tab=attention", "2"),
+            Tab("Paid", "/showcase?tab=paid", ""),
+        ]
         self.pager = Pager("1–12 of 130", "", "/showcase?page=2")
         self.errors = {"email": "This is not an email address."}
         self.events = [
-            TimelineEntry("Payment succeeded", moment(NOW - timedelta(minutes=4), NOW), "success", "ch_3Qw… by card ending 4242", "Stripe"),
+            TimelineEntry(
+                "Payment succeeded",
+                moment(NOW - timedelta(minutes=4), NOW),
+                "success",
+                "ch_3Qw… by card ending 4242",
+                "Stripe",
+            ),
             TimelineEntry("Finalised in Stripe", moment(NOW - timedelta(minutes=9), NOW), "open", "", "Meterdesk"),
             TimelineEntry("Draft created", moment(NOW - timedelta(days=2), NOW), "neutral", "", "Ada Lovelace"),
         ]
         self.loading = False
+        return ShowcaseState.watch
+
+    @rx.event(background=True, supersedes=True)
+    @needs("viewer")
+    async def watch(self) -> None:
+        async for _ in news(self, "showcase"):
+            async with self:
+                self.heard += 1
+
+    @rx.event
+    @needs("operator")
+    async def tell(self) -> None:
+        await running().changes.publish(["showcase"])
 
     @rx.event
     @needs("operator")
@@ -77,7 +113,7 @@ class ShowcaseState(rx.State):
 
     @rx.event
     @needs("operator")
-    async def submit(self, form: dict) -> None:
+    async def submit(self, form: dict[str, Any]) -> AsyncIterator[Any]:
         self.errors = {"name": f"Got {form}"}
         yield ui.toast_success("Saved", "Everything is in place.")
 
@@ -93,17 +129,12 @@ class ShowcaseState(rx.State):
 
     @rx.event
     @needs("operator")
-    async def fail(self) -> None:
+    async def fail(self) -> AsyncIterator[Any]:
         yield ui.toast_error("Stripe did not take the key.", "Check that it starts with sk_test_ and try again.")
-
-    @rx.event
-    @needs("owner")
-    async def only_owner(self) -> None:
-        self.query = "owner was here"
 
 
 @rx.memo
-def showcase_row(row: rx.Var[Row]) -> rx.Component:
+def showcase_row(row: ObjectVar[Row]) -> rx.Component:
     return ui.row(
         ui.cell(ui.row_link(row.number, href=row.href)),
         ui.cell(row.customer, hide_below="sm"),
@@ -132,7 +163,12 @@ def showcase() -> rx.Component:
             description="Every component of the set, once. Secondary text is muted and says what the page is for.",
             beside=ui.badge("Paid", "success"),
         ),
-        ui.callout("Two customers have no payment method yet.", title="Before you start billing", tone="warning", action=ui.button("Show them", size="small")),
+        ui.callout(
+            "Two customers have no payment method yet.",
+            title="Before you start billing",
+            tone="warning",
+            action=ui.button("Show them", size="small"),
+        ),
         ui.callout("Sync failed: the key was revoked.", " Rotate the key.", title="Stripe refused", tone="danger"),
         ui.callout("Events are polled every 10 s, because there is no public URL."),
         ui.grid(
@@ -169,7 +205,12 @@ def showcase() -> rx.Component:
             ui.card(
                 ui.definition_list(
                     ("Customer", ui.link("Acme GmbH", href="/showcase")),
-                    ("Stripe customer", ui.identifier("cus_QwErTyUiOp1234567890AbCdEf", href="https://dashboard.stripe.com/test/customers/cus_Q")),
+                    (
+                        "Stripe customer",
+                        ui.identifier(
+                            "cus_QwErTyUiOp1234567890AbCdEf", href="https://dashboard.stripe.com/test/customers/cus_Q"
+                        ),
+                    ),
                     ("Key", ui.code("acme")),
                     ("Meter", ui.muted("none")),
                     columns=2,
@@ -183,20 +224,46 @@ def showcase() -> rx.Component:
             ui.form(
                 ui.grid(
                     ui.text_field("name", "Name", placeholder="Acme GmbH", errors=S.errors),
-                    ui.text_field("email", "Email", type="email", errors=S.errors, default_value="not an email", hint="Invoices go there."),
-                    ui.select_field("currency", "Currency", [ui.Option("USD", "US dollar"), ui.Option("EUR", "Euro")], empty="Choose a currency"),
+                    ui.text_field(
+                        "email",
+                        "Email",
+                        type="email",
+                        errors=S.errors,
+                        default_value="not an email",
+                        hint="Invoices go there.",
+                    ),
+                    ui.select_field(
+                        "currency",
+                        "Currency",
+                        [ui.Option("USD", "US dollar"), ui.Option("EUR", "Euro")],
+                        empty="Choose a currency",
+                    ),
                     ui.textarea_field("note", "Note", optional=True),
                 ),
                 ui.radio_cards(
                     "method",
                     "Collection method",
                     [
-                        ui.RadioCard("auto", "Auto Collection", "Stripe charges the default payment method when the invoice is finalised.", "credit-card"),
-                        ui.RadioCard("send", "Send Invoice", "Stripe mails the invoice; the customer pays within the days you set.", "mail"),
+                        ui.RadioCard(
+                            "auto",
+                            "Auto Collection",
+                            "Stripe charges the default payment method when the invoice is finalised.",
+                            "credit-card",
+                        ),
+                        ui.RadioCard(
+                            "send",
+                            "Send Invoice",
+                            "Stripe mails the invoice; the customer pays within the days you set.",
+                            "mail",
+                        ),
                     ],
                     value="auto",
                 ),
-                ui.checkbox_field("default", "Set this as the new default billing profile", hint="Customers without an override use it."),
+                ui.checkbox_field(
+                    "default",
+                    "Set this as the new default billing profile",
+                    hint="Customers without an override use it.",
+                ),
                 ui.switch_field("tax", "Automatic tax", default_checked=True),
                 ui.read_only_field("Account", ui.code("acct_123")),
                 ui.form_actions(ui.button("Cancel"), ui.submit_button("Save", busy=S.busy)),
@@ -209,10 +276,18 @@ def showcase() -> rx.Component:
             ui.stack(
                 ui.inline(*(ui.status_badge(status, STATUSES) for status in STATUSES), ui.count_badge("4")),
                 ui.inline(
-                    ui.button("Secondary"), ui.button("Primary", tone="primary"), ui.button("Quiet", tone="quiet"),
-                    ui.button("Danger", tone="danger", on_click=ui.open_dialog("delete")), ui.button("Busy", tone="primary", busy=True),
-                    ui.button("Disabled", disabled=True), ui.external_button("Open in Stripe", href="https://stripe.com"),
-                    ui.button("State dialog", on_click=S.open_it), ui.button("Fail", on_click=S.fail), ui.button("Owner only", on_click=S.only_owner),
+                    ui.button("Secondary"),
+                    ui.button("Primary", tone="primary"),
+                    ui.button("Quiet", tone="quiet"),
+                    ui.button("Danger", tone="danger", on_click=ui.open_dialog("delete")),
+                    ui.button("Busy", tone="primary", busy=True),
+                    ui.button("Disabled", disabled=True),
+                    ui.external_button("Open in Stripe", href="https://stripe.com"),
+                    ui.button("State dialog", on_click=S.open_it),
+                    ui.button("Fail", on_click=S.fail),
+                    ui.button("Tell news", on_click=S.tell),
+                    rx.el.span("News heard: ", S.heard),
+                    rx.cond(S.query, rx.el.span("Searched for ", S.query), rx.fragment()),
                 ),
                 ui.secret("whsec_8f3b2d5c9a7e4f1b8f3b2d5c9a7e4f1b"),
                 ui.code_block('{\n  "id": "evt_1",\n  "type": "invoice.paid"\n}', "Payload"),
@@ -221,19 +296,36 @@ def showcase() -> rx.Component:
             ),
             title="Pieces",
         ),
-        ui.card(ui.empty_state("No meters", "A meter says how events are counted.", action=ui.link_button("Create meter", href="/showcase")), title="Empty", flush=True),
-        ui.danger_card(ui.button("Delete customer…", tone="danger", on_click=ui.open_dialog("delete")), description="Deletes the customer here. Stripe keeps its own."),
+        ui.card(
+            ui.empty_state(
+                "No meters",
+                "A meter says how events are counted.",
+                action=ui.link_button("Create meter", href="/showcase"),
+            ),
+            title="Empty",
+            flush=True,
+        ),
+        ui.danger_card(
+            ui.button("Delete customer…", tone="danger", on_click=ui.open_dialog("delete")),
+            description="Deletes the customer here. Stripe keeps its own.",
+        ),
         ui.dialog(
             "create",
             ui.form(
                 ui.text_field("name", "Name", id="create-name"),
-                ui.form_actions(ui.button("Cancel", on_click=ui.close_dialog("create")), ui.submit_button("Create Customer")),
+                ui.checkbox_field("prepaid", "Prepaid", id="create-prepaid"),
+                ui.checkbox_field("untouched", "Untouched", id="create-untouched"),
+                ui.form_actions(
+                    ui.button("Cancel", on_click=ui.close_dialog("create")), ui.submit_button("Create Customer")
+                ),
                 on_submit=[ui.close_dialog("create"), S.submit],
             ),
             title="Create Customer",
             description="Who is billed.",
         ),
-        ui.dialog("stateful", rx.el.p("Opened by the state."), title="From the server", shown=S.shown, on_close=S.close_it),
+        ui.dialog(
+            "stateful", rx.el.p("Opened by the state."), title="From the server", shown=S.shown, on_close=S.close_it
+        ),
         ui.confirm_dialog(
             "delete",
             rx.el.p("Acme GmbH disappears from the lists. Stripe keeps the customer."),

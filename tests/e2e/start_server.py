@@ -1,4 +1,4 @@
-"""Starts Meterdesk's web process on the port given, with its tables made: what `meterdesk up` does, and no more."""
+"""Starts one web process on the port given, its tables made; the second argument names another app."""
 
 import sys
 
@@ -7,7 +7,7 @@ from sqlmodel import SQLModel
 
 import dashboard.tables  # noqa: F401 (fills the metadata)
 from dashboard.settings import Settings
-from dashboard.ui.serving import serve
+from dashboard.ui.serving import WEB_APP, serve
 
 
 def main() -> None:
@@ -16,7 +16,8 @@ def main() -> None:
     engine = create_engine(settings.effective_database_url)
     SQLModel.metadata.create_all(engine)
     engine.dispose()
-    serve("127.0.0.1", int(sys.argv[1]))
+    port, app = int(sys.argv[1]), sys.argv[2] or WEB_APP
+    serve("127.0.0.1", port, app=app)
 
 
 if __name__ == "__main__":

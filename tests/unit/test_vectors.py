@@ -23,6 +23,8 @@ def _vectors_dir() -> Path:
 def _vectors() -> list[Any]:
     folder = _vectors_dir()
     files = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    if not files and "VECTORS_DIR" in os.environ:
+        raise pytest.UsageError(f"VECTORS_DIR names {folder}, where there are no vectors")
     if not files:
         reason = f"no vectors in {folder}: set VECTORS_DIR, or METERDESK_SHARED to the folder of shared material"
         return [pytest.param({}, id="vectors", marks=pytest.mark.skip(reason=reason))]

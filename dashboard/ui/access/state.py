@@ -7,7 +7,9 @@ from dashboard.ui.listing import Address
 from dashboard.ui.roles import open_to_anyone
 
 SIGN_IN_PROBLEMS = {
-    "wrong_credentials": "This email and password do not go together. Try again, or ask an owner for a new password link.",
+    "wrong_credentials": (
+        "This email and password do not go together. Try again, or ask an owner for a new password link."
+    ),
     "sign_in_slowed_down": "Too many attempts. Wait a minute, then try again.",
     "foreign_origin": "That form came from another address. Sign in here.",
 }
@@ -17,7 +19,9 @@ NEW_PASSWORD_PROBLEMS = {
     "invalid_password": "A password has 8 to 256 characters.",
     "passwords_differ": "The two passwords are not the same.",
     "owner_exists": "Somebody set this Meterdesk up before. Sign in instead.",
-    "password_link_spent": "This link was used before, was replaced, or is too old. Ask an owner or admin for a new one.",
+    "password_link_spent": (
+        "This link was used before, was replaced, or is too old. Ask an owner or admin for a new one."
+    ),
     "foreign_origin": "That form came from another address. Fill it in here.",
 }
 

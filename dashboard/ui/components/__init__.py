@@ -68,13 +68,13 @@ from dashboard.ui.components.values import code, code_block, date_time, exact_ti
 
 __all__ = [
     "Column", "Option", "RadioCard", "Status", "badge", "button", "callout", "card", "cell", "checkbox_field",
-    "close_dialog", "code", "code_block", "confirm_dialog", "copy_button", "count_badge", "danger_card", "data_table",
-    "date_time", "definition_list", "dialog", "download_button", "dropdown_menu", "empty_state", "environment_badge", "exact_time",
-    "external_button", "external_link", "field", "filter_select", "form", "form_actions", "form_error", "grid", "icon",
-    "icon_button", "identifier", "inline", "link", "link_button", "load_error", "menu_button", "menu_link", "money",
-    "muted", "native_form", "open_dialog", "page_header", "pager", "plain_link", "progress", "radio_cards",
-    "read_only_field", "row", "row_link", "screen_reader_only", "search_box", "secret", "section_header",
-    "select_field", "skeleton", "skeleton_card", "spinner", "stack", "stat_card", "status_badge", "stepper",
-    "submit_button", "switch_field", "tabs", "text_field", "textarea_field", "timeline", "toast_error",
-    "toast_success", "toolbar", "when_any",
+    "close_dialog", "code", "code_block", "confirm_dialog", "copy_button", "count_badge", "danger_card",
+    "data_table", "date_time", "definition_list", "dialog", "download_button", "dropdown_menu", "empty_state",
+    "environment_badge", "exact_time", "external_button", "external_link", "field", "filter_select", "form",
+    "form_actions", "form_error", "grid", "icon", "icon_button", "identifier", "inline", "link", "link_button",
+    "load_error", "menu_button", "menu_link", "money", "muted", "native_form", "open_dialog", "page_header",
+    "pager", "plain_link", "progress", "radio_cards", "read_only_field", "row", "row_link", "screen_reader_only",
+    "search_box", "secret", "section_header", "select_field", "skeleton", "skeleton_card", "spinner", "stack",
+    "stat_card", "status_badge", "stepper", "submit_button", "switch_field", "tabs", "text_field", "textarea_field",
+    "timeline", "toast_error", "toast_success", "toolbar", "when_any",
 ]  # fmt: skip

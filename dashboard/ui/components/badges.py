@@ -69,5 +69,7 @@ def count_badge(count: Text) -> rx.Component:
     return rx.el.span(
         count,
         data_figures="",
-        class_name="inline-flex h-5 min-w-5 items-center justify-center rounded-full bg-sunken px-1.5 text-xs text-muted",
+        class_name=(
+            "inline-flex h-5 min-w-5 items-center justify-center rounded-full bg-sunken px-1.5 text-xs text-muted"
+        ),
     )

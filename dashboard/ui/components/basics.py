@@ -1,6 +1,5 @@
 """The small words the other components are made of: class lists, icons, links, text."""
 
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import reflex as rx
@@ -11,6 +10,7 @@ from reflex_components_core.react_router.dom import ReactRouterLink
 Text: TypeAlias = str | rx.Var[str]
 Content: TypeAlias = str | rx.Var[Any] | rx.Component
 Flag: TypeAlias = bool | rx.Var[bool]
+# A state's var has the type of its value for type checkers, and is a Var when the page is made.
 Handler: TypeAlias = Any
 """A state's event handler, or a list of them; Reflex checks it when the page is made."""
 
@@ -89,9 +89,9 @@ def grid(*children: Content, columns: int = 2, class_name: str = "") -> rx.Compo
     return rx.el.div(*children, class_name=classes("grid gap-4", _COLUMNS[columns], class_name))
 
 
-def when_any(items: rx.Var[Sequence[Any]], shown: rx.Component, otherwise: rx.Component) -> rx.Component:
+def when_any(items: Any, shown: rx.Component, otherwise: rx.Component) -> rx.Component:
     """`shown` while the list has entries, else `otherwise`."""
-    return rx.cond(items.length() > 0, shown, otherwise)  # pyright: ignore[reportAttributeAccessIssue]
+    return rx.cond(items.length() > 0, shown, otherwise)
 
 
 LINK = "text-brand-ink underline-offset-2 hover:underline rounded-sm"

@@ -4,7 +4,16 @@ from typing import Any, Literal
 
 import reflex as rx
 
-from dashboard.ui.components.basics import Content, Flag, Text, classes, icon, native_link, plain_link, screen_reader_only
+from dashboard.ui.components.basics import (
+    Content,
+    Flag,
+    Text,
+    classes,
+    icon,
+    native_link,
+    plain_link,
+    screen_reader_only,
+)
 
 ButtonTone = Literal["primary", "secondary", "quiet", "danger"]
 
@@ -117,7 +126,9 @@ def icon_button(icon_name: str, label: Text, class_name: str = "", **props: Any)
 
 def copy_button(value: Text, label: Text = "Copy") -> rx.Component:
     """Copies `value` and says “Copied”."""
-    return icon_button("copy", label, class_name="size-7", on_click=[rx.set_clipboard(value), rx.toast.success("Copied")])
+    return icon_button(
+        "copy", label, class_name="size-7", on_click=[rx.set_clipboard(value), rx.toast.success("Copied")]
+    )
 
 
 def spinner(size: int = 16) -> rx.Component:

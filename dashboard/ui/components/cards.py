@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from dashboard.ui.components.basics import Content, Text, classes, icon, plain_link
+from dashboard.ui.components.basics import Content, Flag, Text, classes, icon, plain_link
 
 _SURFACE = "rounded-card border border-line bg-panel min-w-0"
 
@@ -32,7 +32,12 @@ def danger_card(*children: Content, title: Content = "Danger zone", description:
 
 
 def stat_card(
-    label: Text, value: Content, *, hint: Content | None = None, href: Text | None = None, loading: rx.Var[bool] | None = None
+    label: Text,
+    value: Content,
+    *,
+    hint: Content | None = None,
+    href: Text | None = None,
+    loading: Flag | None = None,
 ) -> rx.Component:
     """One figure with its name. With `href` the card is a link to what the figure counts."""
     shown = rx.el.p(value, data_figures="", class_name="mt-1 text-2xl leading-8 font-semibold tracking-tight text-ink")

@@ -5,10 +5,10 @@ from typing import Any
 import reflex as rx
 from reflex_base.components.component import field as prop
 from reflex_base.event import EventHandler, no_args_event_spec
-from reflex_base.utils.imports import ImportVar
+from reflex_base.utils.imports import ImportDict
 from reflex_components_core.el.elements.other import Dialog as _HtmlDialog
 
-from dashboard.ui.components.basics import Content, Handler, Text, classes
+from dashboard.ui.components.basics import Content, Flag, Handler, Text, classes
 from dashboard.ui.components.buttons import ButtonTone, button, icon_button, submit_button
 from dashboard.ui.components.forms import form, text_field
 
@@ -22,8 +22,8 @@ class _StatefulDialog(_HtmlDialog):
     shown: rx.Var[bool] = prop(doc="Whether the dialog is open")
     on_close: EventHandler[no_args_event_spec] = prop(doc="Fired when it was closed, by Escape or by a button")
 
-    def add_imports(self) -> dict[str, list[ImportVar]]:
-        return {"react": [ImportVar(tag="useEffect")]}
+    def add_imports(self) -> ImportDict:
+        return {"react": "useEffect"}
 
     def add_hooks(self) -> list[str | rx.Var[Any]]:
         ref = self.get_ref()
@@ -45,7 +45,7 @@ def dialog(
     *children: Content,
     title: Content,
     description: Content | None = None,
-    shown: rx.Var[bool] | None = None,
+    shown: Flag | None = None,
     on_close: Handler | None = None,
     width: str = "small",
 ) -> rx.Component:
@@ -124,9 +124,7 @@ def confirm_dialog(
             custom_attrs={"pattern": type_to_confirm},
         )
         body = [*children, form(typed, buttons, on_submit=[close_dialog(id), on_confirm], reset_on_submit=True)]
-    return dialog(
-        id, rx.el.div(*body, class_name="flex flex-col gap-4"), title=title, description=description
-    )
+    return dialog(id, rx.el.div(*body, class_name="flex flex-col gap-4"), title=title, description=description)
 
 
 def _check_id(id: str) -> None:

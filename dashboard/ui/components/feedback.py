@@ -28,14 +28,16 @@ def callout(
     )
 
 
-def form_error(message: rx.Var[str]) -> rx.Component:
+def form_error(message: Text) -> rx.Component:
     """Why a form as a whole was refused; nothing while `message` is empty. Single fields say their own."""
     return rx.cond(message, callout(message, tone="danger"), rx.fragment())
 
 
-def load_error(message: rx.Var[str], retry: Any = None) -> rx.Component:
+def load_error(message: Text, retry: Any = None) -> rx.Component:
     """Why the page has nothing to show; nothing while `message` is empty."""
-    return rx.cond(message, callout(message, title="This could not be loaded", tone="danger", action=retry), rx.fragment())
+    return rx.cond(
+        message, callout(message, title="This could not be loaded", tone="danger", action=retry), rx.fragment()
+    )
 
 
 def toast_success(message: str, description: str = "") -> Any:
@@ -93,8 +95,9 @@ def progress(done: Any, total: Any, label: Text) -> rx.Component:
             max=total,
             aria_labelledby="progress-label",
             class_name=(
-                "h-1.5 w-full appearance-none overflow-hidden rounded-full bg-sunken [&::-webkit-progress-bar]:bg-sunken "
-                "[&::-webkit-progress-value]:bg-brand [&::-moz-progress-bar]:bg-brand"
+                "h-1.5 w-full appearance-none overflow-hidden rounded-full bg-sunken "
+                "[&::-webkit-progress-bar]:bg-sunken [&::-webkit-progress-value]:bg-brand "
+                "[&::-moz-progress-bar]:bg-brand"
             ),
         ),
         role="group",

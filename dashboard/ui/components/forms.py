@@ -4,9 +4,9 @@ Every field takes the form's `errors` (a state's `dict[str, str]`) and finds its
 Controls keep what is typed to themselves (`default_value`), and the submit handler gets everything at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import reflex as rx
 from reflex_components_core.el.elements.base import BaseHTML
@@ -19,7 +19,7 @@ _CONTROL = (
 )
 _BOX = "size-4 shrink-0 rounded border-line-strong accent-[var(--brand)]"
 
-Errors = rx.Var[dict[str, str]] | None
+Errors: TypeAlias = Mapping[str, str] | rx.Var[dict[str, str]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,7 @@ class _NativeForm(BaseHTML):
 
 def form(*children: Content, on_submit: Handler, class_name: str = "", **props: Any) -> rx.Component:
     """A form whose handler gets its fields as a dict. Ticked checkboxes arrive as `"on"`, others not at all."""
-    return rx.el.form(
-        *children, on_submit=on_submit, class_name=classes("flex flex-col gap-4", class_name), **props
-    )
+    return rx.el.form(*children, on_submit=on_submit, class_name=classes("flex flex-col gap-4", class_name), **props)
 
 
 def native_form(*children: Content, action: str, class_name: str = "", **props: Any) -> rx.Component:

@@ -16,11 +16,7 @@ def page_header(
                 *([beside] if beside is not None else []),
                 class_name="flex flex-wrap items-center gap-x-3 gap-y-1",
             ),
-            *(
-                [rx.el.p(description, class_name="mt-1 text-muted max-w-[72ch]")]
-                if description is not None
-                else []
-            ),
+            *([rx.el.p(description, class_name="mt-1 text-muted max-w-[72ch]")] if description is not None else []),
             class_name="min-w-0",
         ),
         *(
@@ -64,6 +60,7 @@ def _environment(label: str, icon_name: str, colors: str) -> rx.Component:
         rx.icon(icon_name, size=13, aria_hidden=True),
         label,
         class_name=classes(
-            "inline-flex h-6 items-center gap-1.5 rounded-full border px-2 text-xs font-medium whitespace-nowrap", colors
+            "inline-flex h-6 items-center gap-1.5 rounded-full border px-2 text-xs font-medium whitespace-nowrap",
+            colors,
         ),
     )

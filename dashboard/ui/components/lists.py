@@ -16,7 +16,7 @@ def definition_list(*entries: tuple[Content, Content], columns: int = 1) -> rx.C
     )
 
 
-def timeline(entries: rx.Var[Any]) -> rx.Component:
+def timeline(entries: Any) -> rx.Component:
     """What happened, newest first, for a state's `list[views.TimelineEntry]`."""
     return rx.el.ol(rx.foreach(entries, timeline_entry), class_name="flex flex-col")
 

@@ -5,13 +5,15 @@ from typing import Any
 
 import reflex as rx
 
-from dashboard.ui.components.basics import Content, Handler, Text, classes, icon, plain_link, screen_reader_only
 from dashboard.ui.components.badges import count_badge
+from dashboard.ui.components.basics import Content, Handler, Text, classes, icon, plain_link, screen_reader_only
 
-_TAB = "inline-flex items-center gap-2 whitespace-nowrap border-b-2 px-1 pb-2.5 pt-1 font-medium -mb-px transition-colors"
+_TAB = (
+    "inline-flex items-center gap-2 whitespace-nowrap border-b-2 px-1 pb-2.5 pt-1 font-medium -mb-px transition-colors"
+)
 
 
-def tabs(items: rx.Var[Any], label: str) -> rx.Component:
+def tabs(items: Any, label: str) -> rx.Component:
     """Tabs of a page for a state's `list[listing.Tab]`: links, each with its count, the open one marked."""
     return rx.el.nav(
         rx.el.ul(rx.foreach(items, _tab), class_name="flex gap-5 overflow-x-auto border-b border-line min-h-[37px]"),
@@ -28,7 +30,7 @@ def stepper(steps: Sequence[str], current: rx.Var[int] | int, label: str = "Step
     )
 
 
-def search_box(value: rx.Var[str], on_search: Handler, label: str, placeholder: str = "Search") -> rx.Component:
+def search_box(value: Text, on_search: Handler, label: str, placeholder: str = "Search") -> rx.Component:
     """Search as one types; `on_search` gets the text 300 ms after the last key."""
     return rx.el.div(
         icon("search", 15, "pointer-events-none absolute left-2.5 top-1/2 -translate-y-1/2 text-muted"),
@@ -54,7 +56,7 @@ def toolbar(*children: Content) -> rx.Component:
 
 
 def filter_select(
-    name: str, label: str, options: Sequence[tuple[str, str]], value: rx.Var[str], on_change: Handler
+    name: str, label: str, options: Sequence[tuple[str, str]], value: Text, on_change: Handler
 ) -> rx.Component:
     """A filter that takes effect when it is changed."""
     return rx.el.select(
@@ -67,13 +69,11 @@ def filter_select(
     )
 
 
-def dropdown_menu(*items: rx.Component, label: Text, trigger: Content | None = None, align: str = "right") -> rx.Component:
+def dropdown_menu(
+    *items: rx.Component, label: Text, trigger: Content | None = None, align: str = "right"
+) -> rx.Component:
     """A button that opens a list of `menu_link` and `menu_button`. Without a `trigger` it is three dots."""
-    face = (
-        [trigger, icon("chevron-down", 14, "text-muted")]
-        if trigger is not None
-        else [icon("ellipsis", 16)]
-    )
+    face = [trigger, icon("chevron-down", 14, "text-muted")] if trigger is not None else [icon("ellipsis", 16)]
     return rx.el.details(
         rx.el.summary(
             *face,

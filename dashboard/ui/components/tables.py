@@ -6,7 +6,7 @@ from typing import Any
 
 import reflex as rx
 
-from dashboard.ui.components.basics import Content, Text, classes, icon, plain_link, screen_reader_only
+from dashboard.ui.components.basics import Content, Flag, Text, classes, icon, plain_link, screen_reader_only
 from dashboard.ui.components.feedback import skeleton
 
 SKELETON_ROWS = 8
@@ -30,13 +30,13 @@ class Column:
 
 def data_table(
     columns: Sequence[Column],
-    rows: rx.Var[Any],
+    rows: Any,
     render_row: Callable[[Any], rx.Component],
     *,
     label: str,
-    loading: rx.Var[bool] | bool = False,
+    loading: Flag = False,
     empty: rx.Component | None = None,
-    sort: rx.Var[Any] | None = None,
+    sort: Any = None,
     pager: rx.Component | None = None,
 ) -> rx.Component:
     """A table in a frame: skeleton rows while `loading`, `empty` when there are none, `pager` below.
@@ -81,11 +81,15 @@ def row(*cells: rx.Component, class_name: str = "", **props: Any) -> rx.Componen
     return rx.el.tr(*cells, class_name=classes("relative hover:bg-sunken/60", class_name), **props)
 
 
-def cell(*children: Content, numeric: bool = False, hide_below: str = "", class_name: str = "", **props: Any) -> rx.Component:
+def cell(
+    *children: Content, numeric: bool = False, hide_below: str = "", class_name: str = "", **props: Any
+) -> rx.Component:
     """A table cell. Give `numeric` and `hide_below` the same values as the cell's `Column`."""
     return rx.el.td(
         *children,
-        class_name=classes(_CELL, "text-right tabular-nums whitespace-nowrap" if numeric else "", _HIDE[hide_below], class_name),
+        class_name=classes(
+            _CELL, "text-right tabular-nums whitespace-nowrap" if numeric else "", _HIDE[hide_below], class_name
+        ),
         **props,
     )
 
@@ -112,7 +116,9 @@ def pager(view: Any) -> rx.Component:
             class_name="flex gap-2",
         ),
         aria_label="Pages",
-        class_name="flex min-h-[53px] flex-wrap items-center justify-between gap-3 border-t border-line px-4 py-2.5 sm:px-5",
+        class_name=(
+            "flex min-h-[53px] flex-wrap items-center justify-between gap-3 border-t border-line px-4 py-2.5 sm:px-5"
+        ),
     )
 
 
@@ -123,13 +129,17 @@ def _step(label: str, icon_name: str, href: Any, *, first: bool) -> rx.Component
     inner = [icon(icon_name, 15), label] if first else [label, icon(icon_name, 15)]
     return rx.cond(
         href,
-        plain_link(*inner, href=href, class_name=classes(_STEP, "border-line-strong bg-panel text-ink hover:bg-sunken")),
+        plain_link(
+            *inner, href=href, class_name=classes(_STEP, "border-line-strong bg-panel text-ink hover:bg-sunken")
+        ),
         rx.el.span(*inner, aria_hidden=True, class_name=classes(_STEP, "border-line bg-sunken text-muted")),
     )
 
 
-def _heading(column: Column, sort: rx.Var[Any] | None) -> rx.Component:
-    look = classes(_CELL, "font-medium whitespace-nowrap", "text-right" if column.numeric else "", _HIDE[column.hide_below])
+def _heading(column: Column, sort: Any) -> rx.Component:
+    look = classes(
+        _CELL, "font-medium whitespace-nowrap", "text-right" if column.numeric else "", _HIDE[column.hide_below]
+    )
     if column.hidden_label:
         return rx.el.th(screen_reader_only(column.label), scope="col", class_name=look)
     if not column.sort or sort is None:

@@ -55,7 +55,9 @@ def identifier(value: Text, href: Text | None = None) -> rx.Component:
     """An id with a copy button; `href` adds a link to it, for example in Stripe."""
     text = rx.el.span(value, title=value, class_name=classes(_CODE, "min-w-0 max-w-[28ch] truncate"))
     shown = text if href is None else external_link(text, href=href, class_name="min-w-0")
-    return rx.el.span(shown, copy_button(value, "Copy id"), class_name="inline-flex min-w-0 max-w-full items-center gap-1")
+    return rx.el.span(
+        shown, copy_button(value, "Copy id"), class_name="inline-flex min-w-0 max-w-full items-center gap-1"
+    )
 
 
 def secret(value: Text, warning: Text = "Copy it now: it will not be shown again.") -> rx.Component:

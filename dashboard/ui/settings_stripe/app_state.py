@@ -188,6 +188,6 @@ async def _read(app_id: str) -> tuple[AppView, HealthView, list[AppProfile]]:
     now = backend.clock.now()
     async with backend.database.read() as session:
         app = await get_stripe_app(session, app_id)
-        health = await app_health(session, app_id, backend.settings.public_url)
+        health = await app_health(session, app_id, backend.stripe.public_url)
         profiles = await profiles_of_app(session, app_id)
     return app_view(app, len(profiles), now), health_view(health, now), profiles

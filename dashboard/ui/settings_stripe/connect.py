@@ -4,27 +4,11 @@ from typing import Any
 
 import reflex as rx
 
+from dashboard.stripe_app.install import RESTRICTED_KEY_PERMISSIONS
 from dashboard.ui import components as ui
 from dashboard.ui.settings_stripe.connect_state import KEY_FIELD, SANDBOX_KEY, ConnectStripe
 from dashboard.ui.settings_stripe.views import PATH, KeyView
 from dashboard.ui.settings_stripe.wizard import wizard_head
-
-# https://docs.stripe.com/keys/restricted-api-keys; the names are those of Stripe's form.
-_PERMISSIONS = (
-    ("Account", "read"),
-    ("Customers", "write"),
-    ("Payment methods", "write"),
-    ("Setup intents", "write"),
-    ("Checkout sessions", "write"),
-    ("Customer portal", "write"),
-    ("Invoices", "write"),
-    ("Products and prices", "write"),
-    ("Webhook endpoints", "write"),
-    ("Payment intents", "read"),
-    ("Charges and refunds", "read"),
-    ("Tax settings and codes", "read"),
-    ("Events", "read"),
-)
 
 
 def connect_step() -> rx.Component:
@@ -218,9 +202,11 @@ def _permissions() -> rx.Component:
             rx.el.ul(
                 *(
                     rx.el.li(
-                        rx.el.span(area), ui.muted(access), class_name="flex justify-between gap-4 border-b border-line py-1.5"
+                        rx.el.span(needed.area),
+                        ui.muted(needed.level),
+                        class_name="flex justify-between gap-4 border-b border-line py-1.5",
                     )
-                    for area, access in _PERMISSIONS
+                    for needed in RESTRICTED_KEY_PERMISSIONS
                 ),
                 class_name="mt-3 text-[13px]",
             ),

@@ -21,7 +21,7 @@ SETUP_STEPS = ("collection", "profile", "default", "done")
 
 
 class StripeSettings(rx.State):
-    """`view` is the part that is shown: list, key, a step of the set-up, or app."""
+    """`view` is the part that is shown: list, key, setup or app."""
 
     view: str = ""
     loading: bool = True
@@ -39,7 +39,10 @@ class StripeSettings(rx.State):
             self.view = "key"
             return ConnectStripe.load
         if app_id and step:
-            self.view = step
+            setup = await self.get_state(SetUpBilling)
+            # Fields take their first value when they are drawn, so the step is drawn anew once it is loaded.
+            setup.step = ""
+            self.view = "setup"
             return SetUpBilling.load
         if app_id:
             self.view = "app"

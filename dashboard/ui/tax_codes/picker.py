@@ -1,4 +1,4 @@
-"""The field in which one picks a Stripe tax code. It posts the code under its name, empty for none."""
+"""The field in which one picks a tax code. It posts the choice under its name, empty for none."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ def tax_code_field(name: str, label: str, *, hint: Content, none: str, errors: E
     is_open = TaxCodePicker.open_field == name
     return rx.el.div(
         rx.el.p(label, id=f"{name}_label", class_name="font-medium text-ink"),
-        rx.el.input(type="hidden", name=name, value=rx.cond(picked.code, picked.code, ""), read_only=True),
+        rx.el.input(type="hidden", name=name, value=rx.cond(picked.value, picked.value, ""), read_only=True),
         rx.el.div(
             rx.el.div(
                 rx.cond(
-                    picked.code,
+                    picked.value,
                     rx.fragment(
                         rx.el.span(picked.name, class_name="block text-ink break-words"),
                         ui.code(picked.code),
@@ -30,14 +30,14 @@ def tax_code_field(name: str, label: str, *, hint: Content, none: str, errors: E
                 class_name="min-w-0 flex-1",
             ),
             ui.button(
-                rx.cond(picked.code, "Change", "Choose"),
+                rx.cond(picked.value, "Change", "Choose"),
                 ui.screen_reader_only(" ", label.lower()),
                 size="small",
                 on_click=TaxCodePicker.open(name),
                 aria_expanded=is_open,
             ),
             rx.cond(
-                picked.code,
+                picked.value,
                 ui.button(
                     "Clear",
                     ui.screen_reader_only(" ", label.lower()),
@@ -64,7 +64,7 @@ def _search(name: str) -> rx.Component:
             id=search_id(name),
             type="search",
             on_change=TaxCodePicker.find.debounce(200),
-            aria_label="Search Stripe's tax codes",
+            aria_label="Search tax codes",
             placeholder="Search, such as “software” or “txcd_10…”",
             auto_complete="off",
             # An input of no form: Enter in the search must not send the form around it.
@@ -79,7 +79,7 @@ def _search(name: str) -> rx.Component:
         ),
         rx.cond(
             (TaxCodePicker.hits.length() == 0) & (TaxCodePicker.problem == ""),  # pyright: ignore[reportAttributeAccessIssue]
-            rx.el.p("No tax code of Stripe's matches. Try a plainer word.", class_name="px-1 py-2 text-muted"),
+            rx.el.p("No tax code matches. Try a plainer word.", class_name="px-1 py-2 text-muted"),
             rx.fragment(),
         ),
         class_name="flex flex-col gap-2 rounded-card border border-line bg-sunken p-2",
@@ -90,13 +90,17 @@ def _hit(name: str, hit: Any) -> rx.Component:
     return rx.el.li(
         rx.el.button(
             rx.el.span(
-                rx.el.span(hit.name, class_name="font-medium text-ink"),
+                rx.el.span(
+                    hit.name,
+                    rx.cond(hit.is_own, rx.el.span(" · yours", class_name="text-[13px] text-brand-ink"), rx.fragment()),
+                    class_name="font-medium text-ink",
+                ),
                 rx.el.span(hit.code, class_name="font-mono text-[13px] text-muted"),
                 class_name="flex flex-wrap justify-between gap-x-4",
             ),
             rx.el.span(hit.description, class_name="mt-0.5 line-clamp-2 block text-[13px] text-muted"),
             type="button",
-            on_click=TaxCodePicker.choose(name, hit.code),
+            on_click=TaxCodePicker.choose(name, hit.value),
             class_name="w-full rounded-control px-2.5 py-2 text-left hover:bg-panel",
         )
     )

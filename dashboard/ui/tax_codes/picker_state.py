@@ -1,4 +1,4 @@
-"""Picking one of Stripe's some 600 tax codes: search as one types, choose, clear. One field is open at a time."""
+"""Picking a tax code, of one's own or of Stripe's some 600: search, choose, clear. One field is open at a time."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,13 +7,14 @@ import reflex as rx
 
 from dashboard.kit.errors import MeterdeskError
 from dashboard.ui.roles import needs
-from dashboard.ui.tax_codes.stripe_codes import TaxChoice, find_stripe_codes
+from dashboard.ui.tax_codes.stripe_codes import TaxChoice, find_own_codes, find_stripe_codes
 
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """What a field of the form holds."""
+    """What a field of the form holds; `value` is what it posts."""
 
+    value: str = ""
     code: str = ""
     name: str = ""
 
@@ -26,6 +27,7 @@ class TaxCodePicker(rx.State):
     hits: list[TaxChoice] = []
     problem: str = ""
     app_id: str = ""
+    with_library: bool = False
     picked: dict[str, Picked] = {}
 
     @rx.event
@@ -48,11 +50,11 @@ class TaxCodePicker(rx.State):
 
     @rx.event
     @needs("viewer")
-    def choose(self, field: str, code: str) -> None:
+    def choose(self, field: str, value: str) -> None:
         """Takes one of the hits."""
-        hit = next((one for one in self.hits if one.code == code), None)
+        hit = next((one for one in self.hits if one.value == value), None)
         if hit is not None and field in self.picked:
-            self.picked = {**self.picked, field: Picked(hit.code, hit.name)}
+            self.picked = {**self.picked, field: Picked(hit.value, hit.code, hit.name)}
             self.open_field = ""
 
     @rx.event
@@ -63,16 +65,18 @@ class TaxCodePicker(rx.State):
             self.picked = {**self.picked, field: Picked()}
         self.open_field = ""
 
-    def _begin(self, app_id: str, fields: dict[str, Picked]) -> None:
-        """For load handlers: which fields the page has and what they hold."""
+    def _begin(self, app_id: str, fields: dict[str, Picked], *, with_library: bool = False) -> None:
+        """For load handlers: which fields the page has, what they hold, and whether one's own codes are offered too."""
         self.open_field, self.search, self.hits, self.problem = "", "", [], ""
+        self.with_library = with_library
         self.app_id, self.picked = app_id, {name: replace(picked) for name, picked in fields.items()}
 
     async def _search(self, text: str) -> None:
+        own = await find_own_codes(text) if self.with_library else []
         try:
-            self.hits, self.problem = await find_stripe_codes(self.app_id, text), ""
+            self.hits, self.problem = own + await find_stripe_codes(self.app_id, text), ""
         except MeterdeskError as error:
-            self.hits, self.problem = [], error.for_people()
+            self.hits, self.problem = own, error.for_people()
 
 
 def search_id(field: str) -> str:

@@ -1,14 +1,18 @@
-"""Searching Stripe's list of tax codes."""
+"""Searching tax codes: one's own library and Stripe's list."""
 
 from dataclasses import dataclass
 
 from dashboard.backend import running
-from dashboard.kit.errors import PreconditionFailed
+from dashboard.catalog.tax_codes import list_tax_codes as list_own_codes
+from dashboard.catalog.views import TaxCode as OwnCode
+from dashboard.kit.errors import MeterdeskError, PreconditionFailed
+from dashboard.kit.paging import PageRequest
 from dashboard.stripe_app.apps import list_stripe_apps
-from dashboard.stripe_app.tax import tax_codes
+from dashboard.stripe_app.tax import get_tax_code, list_tax_codes
 from dashboard.stripe_app.views import AppState, TaxCode
 
 HITS = 20
+_CONSIDERED = 200
 USUAL = ("txcd_10103001", "txcd_10103000", "txcd_10000000", "txcd_20030000", "txcd_10010001", "txcd_00000000")
 """What software companies mostly use; shown before anything is searched."""
 
@@ -20,11 +24,13 @@ class NoStripeForTaxCodes(PreconditionFailed):
 
 @dataclass(frozen=True, slots=True)
 class TaxChoice:
-    """One of Stripe's codes."""
+    """One code to choose. `value` is what a form posts: the id of an own code, or Stripe's code itself."""
 
+    value: str = ""
     code: str = ""
     name: str = ""
     description: str = ""
+    is_own: bool = False
 
 
 async def find_stripe_codes(app_id: str, text: str) -> list[TaxChoice]:
@@ -32,14 +38,42 @@ async def find_stripe_codes(app_id: str, text: str) -> list[TaxChoice]:
 
     Raises NoStripeForTaxCodes, and what Stripe refuses.
     """
-    listed = await tax_codes(running().stripe, app_id or await _any_app())
+    desk, app = running().stripe, app_id or await _any_app()
     words = text.lower().split()
     if not words:
-        by_id = {code.id: code for code in listed}
-        found = [by_id[code] for code in USUAL if code in by_id] or list(listed[:HITS])
-    else:
-        found = sorted((code for code in listed if _matches(code, words)), key=lambda code: _rank(code, words))
-    return [TaxChoice(code.id, code.name, code.description) for code in found[:HITS]]
+        usual = [await get_tax_code(desk, app, code) for code in USUAL]
+        return [_choice(code) for code in usual if code is not None]
+    found = await list_tax_codes(desk, app, text, limit=_CONSIDERED)
+    return [_choice(code) for code in sorted(found, key=lambda code: _rank(code, words))[:HITS]]
+
+
+async def find_own_codes(text: str) -> list[TaxChoice]:
+    """The codes of one's own library that match `text`."""
+    async with running().database.read() as session:
+        page = await list_own_codes(session, PageRequest(size=HITS), search=text.strip() or None)
+    return [own_choice(code) for code in page.items]
+
+
+def own_choice(code: OwnCode) -> TaxChoice:
+    """A code of the library as a choice."""
+    return TaxChoice(
+        value=code.id,
+        code=code.stripe_code or code.key,
+        name=code.name,
+        description=code.description or "From your own library.",
+        is_own=True,
+    )
+
+
+async def stripe_code_name(app_id: str, code: str) -> str:
+    """The name of one code, empty when Stripe cannot be asked or does not know it."""
+    if not code:
+        return ""
+    try:
+        known = await get_tax_code(running().stripe, app_id or await _any_app(), code)
+    except MeterdeskError:
+        return ""
+    return known.name if known else ""
 
 
 async def _any_app() -> str:
@@ -51,12 +85,11 @@ async def _any_app() -> str:
     return ready.id
 
 
-def _matches(code: TaxCode, words: list[str]) -> bool:
-    said = f"{code.id} {code.name} {code.description}".lower()
-    return all(word in said for word in words)
+def _choice(code: TaxCode) -> TaxChoice:
+    return TaxChoice(code.id, code.id, code.name, code.description)
 
 
 def _rank(code: TaxCode, words: list[str]) -> tuple[int, str]:
     """Those with the words in their name come first."""
     name = f"{code.id} {code.name}".lower()
-    return (sum(word not in name for word in words), code.name)
+    return sum(word not in name for word in words), code.name

@@ -16,6 +16,13 @@ from dashboard.kit.money import amount_text, parse_amount
 
 Given = Mapping[str, Any]
 NOTHING = "0"
+OUR_CODE = {
+    "credits_not_consumed_fully": "credits_not_consumed_fully",
+    "progressive_not_supported": "progressive_not_supported",
+    "no_lines": "invoice_create_no_lines",
+    "cannot_advance": "invoice_cannot_advance",
+}
+"""The vectors' names of refusals, where they name one; others only have to be typed."""
 
 
 def time(text: str | None) -> datetime | None:
@@ -55,6 +62,7 @@ def outcome(calculation: Callable[[], Any], expect: Given) -> Any:
         calculation()
     assert refused.value.message
     assert refused.value.what_to_do
+    assert refused.value.code == OUR_CODE.get(expect["error"], refused.value.code)
     return None
 
 

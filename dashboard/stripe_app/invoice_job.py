@@ -1,0 +1,84 @@
+"""One invoice on its way to Stripe: what we want, what we sent, whom it concerns."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from dashboard.billing.views import ExternalInvoice, Invoice
+from dashboard.kit.database import SYSTEM
+from dashboard.stripe_app.desk import StripeDesk
+from dashboard.stripe_app.errors import NoStripeCustomer, StripeCustomerUnusable
+from dashboard.stripe_app.gateway import Gateway
+from dashboard.stripe_app.invoice_rows import external_view, note_answer
+from dashboard.stripe_app.links import link_row_of
+from dashboard.stripe_app.tables import StripeAppRow, StripeCustomerLinkRow, StripeInvoiceRow
+from dashboard.stripe_app.to_stripe import Draft, Party, draft_of
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class InvoiceJob:
+    desk: StripeDesk
+    invoice: Invoice
+    app: StripeAppRow
+    link: StripeCustomerLinkRow
+    row: StripeInvoiceRow
+    draft: Draft
+
+    @property
+    def stripe_id(self) -> str:
+        return self.row.stripe_invoice_id or ""
+
+    @property
+    def is_synced(self) -> bool:
+        return self.row.stripe_invoice_id is not None and self.row.sent_revision == self.draft.revision
+
+    @property
+    def is_past_draft(self) -> bool:
+        return self.row.stripe_invoice_id is not None and self.row.status != "draft"
+
+    async def refresh(self) -> None:
+        async with self.desk.database.read() as session:
+            self.row = await session.get_one(StripeInvoiceRow, self.invoice.id)
+
+    def external(self) -> ExternalInvoice:
+        view = external_view(self.row, self.app)
+        assert view is not None
+        return view
+
+
+async def open_job(desk: StripeDesk, invoice: Invoice) -> InvoiceJob:
+    app = await desk.app_row(invoice.app_id or "")
+    async with desk.database.transaction(SYSTEM) as work:
+        link = await link_row_of(work.session, app.id, invoice.customer_id)
+        if link is None:
+            raise NoStripeCustomer("This customer is not linked to a Stripe customer.")
+        if link.stripe_deleted_at is not None:
+            raise StripeCustomerUnusable(
+                "The linked customer was deleted in Stripe.", remedy="Unlink it, then link or create another."
+            )
+        row = await work.session.get(StripeInvoiceRow, invoice.id)
+        if row is None:
+            row = StripeInvoiceRow(
+                invoice_id=invoice.id, app_id=app.id, customer_id=invoice.customer_id, created_at=work.now
+            )
+            work.session.add(row)
+    return InvoiceJob(desk, invoice, app, link, row, current_draft(invoice, app, link, row))
+
+
+def current_draft(invoice: Invoice, app: StripeAppRow, link: StripeCustomerLinkRow, row: StripeInvoiceRow) -> Draft:
+    account_default = (app.tax_settings or {}).get("default_tax_behavior")
+    party = Party(
+        app_id=app.id,
+        stripe_customer_id=link.stripe_customer_id,
+        payment_method_id=link.payment_method_id,
+        default_tax_behavior=None if account_default else "exclusive",
+    )
+    return draft_of(invoice, party, tax_dropped=row.tax_dropped is not None)
+
+
+async def read_job_again(job: InvoiceJob, gateway: Gateway) -> None:
+    answer = await gateway.invoice(job.stripe_id)
+    async with job.desk.database.transaction(SYSTEM) as work:
+        note_answer(work, await work.session.get_one(StripeInvoiceRow, job.invoice.id), answer)
+    await job.refresh()

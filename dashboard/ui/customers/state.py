@@ -1,0 +1,126 @@
+"""The list of customers, and creating one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import reflex as rx
+
+from dashboard.backend import running
+from dashboard.customers import queries, service
+from dashboard.customers.inputs import CreateCustomer
+from dashboard.customers.views import Customer
+from dashboard.kit.errors import MeterdeskError
+from dashboard.kit.inputs import parse_input
+from dashboard.stripe_app.links import get_links
+from dashboard.stripe_app.views import StripeLink
+from dashboard.ui import components as ui
+from dashboard.ui.customers.forms import errors_on_form, wanted_from
+from dashboard.ui.customers.payment import payment_words
+from dashboard.ui.listing import Address, Pager, SortLink
+from dashboard.ui.live import news
+from dashboard.ui.roles import needs
+from dashboard.ui.sessions import acting
+from dashboard.ui.views import Moment, moment
+
+SORTS = ["name", "key", "created_at"]
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerRow:
+    href: str
+    name: str
+    key: str
+    email: str
+    currency: str
+    stripe: str
+    payment: str
+    created: Moment
+
+
+class CustomersState(rx.State):
+    loading: bool = True
+    rows: list[CustomerRow] = []
+    sort: dict[str, SortLink] = {}
+    pager: Pager = Pager()
+    search: str = ""
+    errors: dict[str, str] = {}
+    creating: bool = False
+
+    @rx.event
+    @needs("viewer")
+    async def load(self):
+        self.errors, self.creating = {}, False
+        await self._refresh()
+        return CustomersState.watch
+
+    @rx.event(background=True, supersedes=True)
+    @needs("viewer")
+    async def watch(self):
+        async for _ in news(self, "customers"):
+            async with self:
+                await self._refresh()
+
+    @rx.event
+    @needs("viewer")
+    async def find(self, text: str):
+        return rx.redirect(Address.of(self).having(q=text), replace=True)
+
+    @rx.event
+    @needs("operator")
+    async def start_creating(self):
+        self.errors, self.creating = {}, True
+
+    @rx.event
+    @needs("operator")
+    async def stop_creating(self):
+        self.creating = False
+
+    @rx.event
+    @needs("operator")
+    async def create(self, form: dict[str, Any]):
+        self.errors = {}
+        try:
+            wanted = parse_input(CreateCustomer, wanted_from(form))
+            async with running().database.transaction(await acting(self)) as work:
+                customer = await service.create_customer(work, wanted)
+        except MeterdeskError as error:
+            self.errors = errors_on_form(error.fields, error.for_people())
+            return None
+        self.creating = False
+        return [ui.toast_success("Customer created"), rx.redirect(f"/customers/{customer.id}")]
+
+    async def _refresh(self):
+        address = Address.of(self)
+        backend = running()
+        chosen = address.choice("sort", [*SORTS, *(f"-{name}" for name in SORTS)], "-created_at")
+        async with backend.database.read() as session:
+            found = await queries.list_customers(
+                session,
+                address.page_request(),
+                search=address.text("q"),
+                sort=chosen.removeprefix("-"),
+                descending=chosen.startswith("-"),
+            )
+            links = {customer.id: await get_links(session, customer.id) for customer in found.items}
+        now = backend.clock.now()
+        self.search = address.text("q")
+        self.rows = [_row(customer, links[customer.id], now) for customer in found.items]
+        self.sort = address.sort_links(SORTS, current=chosen)
+        self.pager = address.pager(found)
+        self.loading = False
+
+
+def _row(customer: Customer, links: tuple[StripeLink, ...], now: datetime) -> CustomerRow:
+    linked = links[0] if links else None
+    stripe = "none" if linked is None else "deleted" if linked.stripe_deleted_at else "linked"
+    return CustomerRow(
+        href=f"/customers/{customer.id}",
+        name=customer.name,
+        key=customer.key or "",
+        email=customer.primary_email or "",
+        currency=customer.currency or "",
+        stripe=stripe,
+        payment=payment_words(linked.payment_method) if linked and linked.payment_method else "",
+        created=moment(customer.created_at, now),
+    )

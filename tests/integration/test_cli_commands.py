@@ -1,0 +1,175 @@
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dashboard.access import service
+from dashboard.access.inputs import SignIn
+from dashboard.access.views import Role
+from dashboard.cli import COMMANDS, main
+from dashboard.kit.crypto import SecretBox, load_or_make_secret_key
+from dashboard.kit.database import Database
+
+
+@pytest.fixture
+def run(tmp_path):
+    def run(*arguments: str, input: str = "", **environment: str) -> Result:
+        surroundings = {"METERDESK_DATA_DIR": str(tmp_path), **environment}
+        return CliRunner().invoke(main, arguments, input=input, env=surroundings)
+
+    return run
+
+
+@pytest.fixture
+async def opened(tmp_path):
+    database = Database(f"sqlite:///{tmp_path}/meterdesk.db")
+    yield database
+    await database.close()
+
+
+async def sign_in(database, email, password):
+    credentials = SignIn(email=email, password=password)
+    return (await service.sign_in(database, credentials, address="127.0.0.1")).user
+
+
+def test_help_lists_every_command_of_the_contract(run):
+    said = run("--help").stdout
+    assert all(name in said for name in COMMANDS)
+    for name in COMMANDS:
+        assert run(name, "--help").exit_code == 0
+
+
+def test_migrate_fills_an_empty_database_and_then_has_nothing_to_do(run):
+    assert run("migrate").stdout == "The database is up to date.\n"
+    assert run("migrate").stdout == "The database was up to date already.\n"
+
+
+async def test_apikey_create_prints_nothing_but_the_key_on_standard_output(run, opened):
+    made = run("apikey", "create", "ci", "--role", "viewer")
+    key = await service.authenticate_api_key(opened, made.stdout.strip())
+    assert key is not None
+    assert (key.name, key.role) == ("ci", Role.VIEWER)
+    assert "command line" in key.created_by
+    assert "'ci'" in made.stderr
+
+
+async def test_the_first_user_is_an_owner_and_the_next_an_operator(run, opened):
+    first, second = run("user", "create", "ada@example.com"), run("user", "create", "bob@example.com")
+    assert (await sign_in(opened, "ada@example.com", first.stdout.strip())).role is Role.OWNER
+    assert (await sign_in(opened, "bob@example.com", second.stdout.strip())).role is Role.OPERATOR
+
+
+async def test_a_password_may_come_on_standard_input_and_is_then_not_printed(run, opened):
+    made = run("user", "create", "ada@example.com", "--password-stdin", input="from the input\n")
+    assert made.exit_code == 0
+    assert "from the input" not in made.output
+    assert (await sign_in(opened, "ada@example.com", "from the input")).name == "ada"
+
+
+async def test_somebody_locked_out_gets_another_password(run, opened):
+    run("user", "create", "ada@example.com")
+    fresh = run("user", "password", "Ada@example.com").stdout.strip()
+    assert (await sign_in(opened, "ada@example.com", fresh)).email == "ada@example.com"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["user", "create", "no email"], "This is not an email address."),
+        (["user", "create", "a@b", "--role", "viewer"], "The first person has to be an owner."),
+        (["user", "password", "nobody@example.com"], "Nobody on the team has the email nobody@example.com."),
+        (["apikey", "create", " "], "Error: name:"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_a_non_zero_exit(run, arguments, sentence):
+    ended = run(*arguments)
+    assert ended.exit_code == 1
+    assert sentence in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_a_command_refuses_a_database_of_a_newer_version(run, tmp_path):
+    run("migrate")
+    with sqlite3.connect(tmp_path / "meterdesk.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    for arguments in (("migrate",), ("apikey", "create", "ci"), ("worker",), ("seed",)):
+        ended = run(*arguments)
+        assert (ended.exit_code, "newer Meterdesk" in ended.stderr) == (1, True)
+
+
+# doctor
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """Answers like Stripe to somebody without a key."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health" else 401)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def somewhere() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Stranger) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def seal_a_stripe_key(tmp_path, secret_key: str) -> None:
+    row = {
+        "id": "app", "name": "Stripe", "account_id": "acct_1", "account_name": "Acme", "livemode": 0, "state": "ready",
+        "masked_key": "sk_…", "delivery": "polling", "sealed_key": SecretBox(secret_key).seal("sk_test_123"),
+        "labels": json.dumps({}), "gaps_healed": 0, "cursor_at": 0, "next_poll_at": 0, "created_at": 0, "updated_at": 0,
+    }  # fmt: skip
+    with sqlite3.connect(tmp_path / "meterdesk.db") as database:
+        names, places = ", ".join(row), ", ".join("?" * len(row))
+        database.execute(f"INSERT INTO stripe_app ({names}) VALUES ({places})", list(row.values()))
+
+
+def test_doctor_finds_nothing_wrong_with_a_healthy_installation(run, somewhere, tmp_path):
+    run("migrate")
+    seal_a_stripe_key(tmp_path, load_or_make_secret_key(tmp_path))
+    addresses = {"METERDESK_PUBLIC_URL": somewhere, "METERDESK_STRIPE_API_BASE": somewhere}
+    ended = run("doctor", METERDESK_SANDBOX_URL=somewhere, **addresses)
+    assert ended.exit_code == 0
+    assert [line[:2] for line in ended.stdout.splitlines() if line[0] != " "] == ["ok"] * 6
+
+
+def test_doctor_says_that_the_secret_key_is_not_the_one_this_database_was_made_with(run, somewhere, tmp_path):
+    run("migrate")
+    seal_a_stripe_key(tmp_path, "another key")
+    load_or_make_secret_key(tmp_path)
+    ended = run("doctor", METERDESK_STRIPE_API_BASE=somewhere)
+    assert ended.exit_code == 1
+    assert "!!  Secret key: A stored secret cannot be opened" in ended.stdout
+
+
+def test_doctor_says_when_others_can_read_the_secret_key(run, somewhere, tmp_path):
+    load_or_make_secret_key(tmp_path)
+    (tmp_path / "secret.key").chmod(0o644)
+    ended = run("doctor", METERDESK_STRIPE_API_BASE=somewhere)
+    assert ended.exit_code == 1
+    assert "chmod 600" in ended.stdout
+
+
+def test_doctor_says_which_addresses_do_not_answer_and_what_to_do(run, somewhere):
+    nowhere = "http://127.0.0.1:1"
+    ended = run("doctor", METERDESK_PUBLIC_URL=nowhere, METERDESK_STRIPE_API_BASE=nowhere)
+    assert ended.exit_code == 1
+    assert f"!!  Public URL: {nowhere} does not answer" in ended.stdout
+    assert f"!!  Stripe: {nowhere} does not answer" in ended.stdout
+
+
+def test_doctor_does_not_call_a_fresh_installation_wrong(run, somewhere):
+    ended = run("doctor", METERDESK_STRIPE_API_BASE=somewhere)
+    assert ended.exit_code == 0
+    assert "--  Database: SQLite, still empty." in ended.stdout
+    assert "--  Public URL: Not set" in ended.stdout

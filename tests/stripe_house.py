@@ -1,0 +1,171 @@
+"""Fixtures of the Stripe room's tests: the sandbox as a process of its own, and a desk that speaks to it over HTTP."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dashboard.access.audit import AuditLog
+from dashboard.customers.inputs import CreateCustomer
+from dashboard.customers.service import create_customer
+from dashboard.customers.views import Customer
+from dashboard.kit.clock import FixedClock
+from dashboard.kit.crypto import SecretBox
+from dashboard.kit.database import Actor, Database
+from dashboard.kit.ids import new_id
+from dashboard.kit.inputs import parse_input
+from dashboard.stripe_app.desk import StripeDesk
+from dashboard.stripe_app.events_cursor import poll_app
+from dashboard.stripe_app.gateway import Gateways
+from dashboard.stripe_app.gateway_calls import CallBudget
+from dashboard.stripe_app.inbox import APPLY
+from dashboard.stripe_app.inputs import InstallStripeApp
+from dashboard.stripe_app.install import install_stripe_app
+from dashboard.stripe_app.jobs import stripe_event_apply
+from dashboard.stripe_app.views import StripeApp
+
+ADA = Actor("person", "ada", "Ada")
+
+
+@pytest.fixture(scope="session")
+def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running sandbox. Every test uses an account of its own there, so none disturbs another."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = tmp_path_factory.mktemp("sandbox")
+    command = [sys.executable, "-m", "dashboard.stripe_sandbox", "--port", str(port), "--data-dir", str(folder)]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_it_answers(url, process, folder / "log")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes], log: Any) -> None:
+    for _ in range(300):
+        try:
+            httpx.get(f"{url}/v1/account")
+            return
+        except httpx.TransportError:
+            if process.poll() is not None:
+                break
+            time.sleep(0.1)
+    pytest.fail(f"the sandbox did not start: {log.read_text()[-2000:]}")
+
+
+@dataclass
+class JobList:
+    """Takes jobs in like the real queue: those of a transaction that commits, each key once."""
+
+    waiting: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    done: set[tuple[str, str]] = field(default_factory=set)
+
+    async def enqueue(self, session: AsyncSession, job: str, key: str, arguments: Mapping[str, Any]) -> None:
+        if (job, key) not in self.done:
+            self.waiting[(job, key)] = arguments
+
+
+@dataclass
+class House:
+    """A desk, an account of the sandbox, and helpers to play Stripe's and the customer's part."""
+
+    desk: StripeDesk
+    clock: FixedClock
+    jobs: JobList
+    sandbox: httpx.AsyncClient
+    account: str
+
+    @property
+    def key(self) -> str:
+        return f"sk_test_sandbox_{self.account}"
+
+    @property
+    def database(self) -> Database:
+        return self.desk.database
+
+    async def install(self, **more: Any) -> StripeApp:
+        request = parse_input(InstallStripeApp, {"api_key": self.key, **more})
+        return await install_stripe_app(self.desk, ADA, request)
+
+    async def customer(self, name: str = "Acme", **more: Any) -> Customer:
+        async with self.database.transaction(ADA) as work:
+            return await create_customer(work, parse_input(CreateCustomer, {"name": name, **more}))
+
+    async def work_off(self) -> int:
+        """Runs the jobs that wait, and those they leave behind; answers how many ran."""
+        ran = 0
+        while self.jobs.waiting:
+            (job, key), arguments = next(iter(self.jobs.waiting.items()))
+            del self.jobs.waiting[(job, key)]
+            self.jobs.done.add((job, key))
+            if job == APPLY:
+                await stripe_event_apply(self.desk, **arguments)
+                ran += 1
+        return ran
+
+    async def hear(self, app_id: str, until: Any = None, tries: int = 60) -> None:
+        """Polls Stripe and applies what it says, again until `until()` holds (once when it is None)."""
+        for _ in range(tries):
+            await poll_app(self.desk, app_id)
+            await self.work_off()
+            if until is None or await until():
+                return
+            await asyncio.sleep(0.1)
+        pytest.fail("what was awaited from Stripe did not come")
+
+    async def stripe(
+        self, method: str, path: str, data: Mapping[str, Any] | None = None, **params: Any
+    ) -> dict[str, Any]:
+        """A call to the sandbox as somebody else would make it, past our gateway."""
+        answer = await self.sandbox.request(
+            method, path, data=data, params=params, headers={"Authorization": f"Bearer {self.key}"}
+        )
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def exchanges(self, since: int = 0) -> list[dict[str, Any]]:
+        """What the sandbox was asked for this account, oldest first, each with its number `n`."""
+        answer = await self.sandbox.get("/_sandbox/exchanges", params={"after": since})
+        return [one for one in answer.json()["exchanges"] if one["account"] == await self.account_id()]
+
+    async def account_id(self) -> str:
+        return (await self.stripe("GET", "/v1/account"))["id"]
+
+    async def writes(self, since: int = 0) -> list[str]:
+        """The writing calls this account has seen, as `POST /v1/invoices/{}/finalize`."""
+        return [
+            f"{one['method']} {_template(one['path'])}" for one in await self.exchanges(since) if one["method"] != "GET"
+        ]
+
+
+def _template(path: str) -> str:
+    parts = path.split("?")[0].split("/")
+    prefixes = ("in_", "cus_", "we_", "pm_", "seti_", "cs_", "bpc_", "il_", "cn_")
+    return "/".join("{}" if part.startswith(prefixes) else part for part in parts)
+
+
+@pytest.fixture
+async def house(database_url: str, clock: FixedClock, sandbox_url: str) -> AsyncIterator[House]:
+    """A fresh house with a fresh account at the sandbox; nothing is installed yet."""
+    jobs = JobList()
+    database = Database(database_url, clock=clock, outbox=jobs, audit_writer=AuditLog())
+    gateways = Gateways(sandbox_url=sandbox_url, budget=CallBudget(attempts=3, longest_wait=0.05))
+    desk = StripeDesk(database, SecretBox("a secret key"), gateways)
+    async with httpx.AsyncClient(base_url=sandbox_url) as sandbox:
+        yield House(desk, clock, jobs, sandbox, new_id().lower())
+    await gateways.close()
+    await database.close()

@@ -1,0 +1,150 @@
+"""Roles are declared on every handler; the address decides who may load a page."""
+
+import logging
+
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from dashboard.access.views import Role, SignedInUser
+from dashboard.dashboard import app
+from dashboard.kit.web import SESSION_COOKIE
+from dashboard.ui import sessions
+from dashboard.ui.guard import FRAMEWORK_EVENTS
+from dashboard.ui.http import FinalSlash, PageGate, ResponseHeaders
+from dashboard.ui.roles import ANYONE, declared_role, needs, open_to_anyone
+from dashboard.ui.routes import PAGES, page_of
+
+REFLEXS_OWN = "reflex."
+
+
+class SomeSessions:
+    """A desk where `owner` is signed in, unless nobody has been here yet."""
+
+    def __init__(self, *, anybody: bool = True) -> None:
+        self.anybody = anybody
+
+    async def user_of(self, cookie: str | None) -> SignedInUser | None:
+        return SignedInUser("1", "ada@example.com", "Ada", Role.OWNER) if cookie == "good" else None
+
+    async def owner_exists(self) -> bool:
+        return self.anybody
+
+
+@pytest.fixture
+def browser() -> httpx.AsyncClient:
+    async def site(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(Request(scope).url.path)(scope, receive, send)
+
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(ResponseHeaders(PageGate(FinalSlash(site)))), base_url="http://desk.example"
+    )
+
+
+@pytest.fixture(autouse=True)
+def somebody_signed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "_reader", [SomeSessions()])
+
+
+def test_every_handler_declares_the_role_it_needs() -> None:
+    forgotten = [
+        name
+        for name, registered in app._registration_context.event_handlers.items()
+        if declared_role(registered.handler.fn) is None and not registered.handler.fn.__module__.startswith(REFLEXS_OWN)
+    ]
+    assert not forgotten
+
+
+def test_only_the_pages_before_the_sign_in_have_handlers_for_anyone() -> None:
+    open_ones = {
+        registered.handler.fn.__module__
+        for registered in app._registration_context.event_handlers.values()
+        if declared_role(registered.handler.fn) == ANYONE
+    }
+    assert open_ones == {"dashboard.ui.access.state"}
+
+
+def test_exempted_events_are_reflexs_own() -> None:
+    handlers = app._registration_context.event_handlers
+    assert all(handlers[name].handler.fn.__module__.startswith(REFLEXS_OWN) for name in FRAMEWORK_EVENTS)
+
+
+def test_a_role_that_does_not_exist_cannot_be_declared() -> None:
+    with pytest.raises(ValueError, match="superuser"):
+        needs("superuser")  # pyright: ignore[reportArgumentType]
+
+
+def test_declared_roles_can_be_read_again() -> None:
+    assert declared_role(needs("admin")(lambda: None)) == Role.ADMIN
+    assert declared_role(open_to_anyone(lambda: None)) == ANYONE
+    assert declared_role(lambda: None) is None
+
+
+def test_the_socket_takes_its_own_origin_only() -> None:
+    assert app.sio is not None
+    assert app.sio.eio.cors_allowed_origins is None
+
+
+async def test_without_a_session_a_page_leads_to_the_sign_in_and_back(browser: httpx.AsyncClient) -> None:
+    answer = await browser.get("/?tab=x")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2F%3Ftab%3Dx")
+    assert (await browser.get("/")).headers["location"] == "/login"
+
+
+async def test_without_anybody_every_page_leads_to_the_first_account(
+    browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "_reader", [SomeSessions(anybody=False)])
+    assert (await browser.get("/")).headers["location"] == "/setup"
+    assert (await browser.get("/login")).headers["location"] == "/setup"
+    assert (await browser.get("/setup")).status_code == 200
+
+
+async def test_the_first_account_is_made_once(browser: httpx.AsyncClient) -> None:
+    assert (await browser.get("/setup")).headers["location"] == "/login"
+
+
+async def test_with_a_session_pages_load_and_the_sign_in_leads_home(browser: httpx.AsyncClient) -> None:
+    browser.cookies.set(SESSION_COOKIE, "good")
+    assert (await browser.get("/")).status_code == 200
+    assert (await browser.get("/login")).headers["location"] == "/"
+
+
+async def test_what_is_no_page_is_left_alone(browser: httpx.AsyncClient) -> None:
+    assert (await browser.get("/assets/x.js")).text == "/assets/x.js"
+    assert (await browser.get("/health")).status_code == 200
+    assert (await browser.post("/login")).status_code == 200
+
+
+async def test_a_page_is_served_without_a_redirect_to_its_final_slash(browser: httpx.AsyncClient) -> None:
+    assert (await browser.get("/login")).text == "/login/"
+
+
+async def test_hashed_files_are_kept_forever_and_pages_asked_for_again(browser: httpx.AsyncClient) -> None:
+    assert "immutable" in (await browser.get("/assets/x.js")).headers["cache-control"]
+    assert (await browser.get("/login")).headers["cache-control"] == "no-cache"
+
+
+async def test_every_answer_carries_the_security_headers(browser: httpx.AsyncClient) -> None:
+    for path in ("/login", "/", "/assets/x.js", "/api/v1/meters"):
+        headers = (await browser.get(path)).headers
+        assert "frame-ancestors 'none'" in headers["content-security-policy"], path
+        assert headers["x-content-type-options"] == "nosniff", path
+
+
+def test_an_address_finds_its_page_and_nothing_else_does() -> None:
+    assert page_of("/login/") is PAGES["/login"]
+    assert page_of("/nowhere") is None
+    assert page_of("/login/more") is None
+
+
+def test_reflexs_log_lines_lose_sessions_and_bearer_tokens(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        logging.getLogger("reflex_base.event").warning(
+            "headers %s", {"cookie": f"a=b; {SESSION_COOKIE}=tok-en_1; c=d", "authorization": "Bearer key_2"}
+        )
+    assert "tok-en_1" not in caplog.text
+    assert "key_2" not in caplog.text
+    assert "c=d" in caplog.text
