@@ -1,5 +1,6 @@
 """Builds what the edges need, once per process: database, clock, news, secrets, stores, and the desks of the rooms."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -9,10 +10,20 @@ from dashboard.kit.changes import Changes
 from dashboard.kit.clock import Clock, clock_from_text
 from dashboard.kit.crypto import SecretBox, load_or_make_secret_key
 from dashboard.kit.database import Database
+from dashboard.kit.jobs import Job, Jobs
 from dashboard.settings import Settings
+from dashboard.stripe_app.desk import StripeDesk
+from dashboard.stripe_app.gateway import Gateways
+from dashboard.stripe_app.inbox import APPLY
 from dashboard.usage.event_store import EventStore
 from dashboard.usage.service import define_missing_meters
 from dashboard.usage.sql_event_store import SqlEventStore
+
+
+JOBS = {
+    APPLY: Job("events"),
+}
+"""Every job there is, and its queue. `worker.py` says what each runs."""
 
 
 @dataclass(slots=True)
@@ -25,6 +36,8 @@ class Backend:
     database: Database
     secrets: SecretBox
     event_store: EventStore
+    jobs: Jobs
+    stripe: StripeDesk
 
 
 _running: list[Backend] = []
@@ -52,8 +65,10 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
             clock=clock,
             changes=changes,
             database=database,
-            secrets=SecretBox(_secret_key(settings)),
+            secrets=secrets,
             event_store=await _event_store(settings, database, closing),
+            jobs=jobs,
+            stripe=stripe,
         )
         await define_missing_meters(database, backend.event_store)
         _running.append(backend)
@@ -65,6 +80,17 @@ def _secret_key(settings: Settings) -> str:
     if settings.secret_key is not None:
         return settings.secret_key.get_secret_value()
     return load_or_make_secret_key(settings.data_dir)
+
+
+def _stripe_desk(settings: Settings, database: Database, secrets: SecretBox) -> StripeDesk:
+    gateways = Gateways(sandbox_url=settings.sandbox_url, api_base=settings.stripe_api_base)
+    return StripeDesk(
+        database,
+        secrets,
+        gateways,
+        public_url=settings.public_url,
+        events_poll_seconds=settings.events_poll_seconds,
+    )
 
 
 async def _event_store(settings: Settings, database: Database, closing: AsyncExitStack) -> EventStore:

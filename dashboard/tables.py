@@ -3,9 +3,12 @@
 from sqlmodel import SQLModel
 
 from dashboard.access import tables as _access
+from dashboard.billing import tables as _billing
+from dashboard.catalog import tables as _catalog
+from dashboard.customers import tables as _customers
 from dashboard.stripe_app import tables as _stripe_app
 from dashboard.usage import tables as _usage
 
-ROOMS = (_access, _stripe_app, _usage)
+ROOMS = (_access, _billing, _catalog, _customers, _stripe_app, _usage)
 
 METADATA = SQLModel.metadata

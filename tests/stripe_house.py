@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dashboard.access.audit import AuditLog
@@ -39,6 +40,9 @@ ADA = Actor("person", "ada", "Ada")
 @pytest.fixture(scope="session")
 def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running sandbox. Every test uses an account of its own there, so none disturbs another."""
+    if os.environ.get("TMP_SANDBOX"):
+        yield os.environ["TMP_SANDBOX"]
+        return
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -75,8 +79,11 @@ class JobList:
     done: set[tuple[str, str]] = field(default_factory=set)
 
     async def enqueue(self, session: AsyncSession, job: str, key: str, arguments: Mapping[str, Any]) -> None:
-        if (job, key) not in self.done:
-            self.waiting[(job, key)] = arguments
+        def take(_session: Any) -> None:
+            if (job, key) not in self.done:
+                self.waiting[(job, key)] = arguments
+
+        event.listen(session.sync_session, "after_commit", take, once=True)
 
 
 @dataclass
@@ -136,6 +143,16 @@ class House:
         )
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    async def fault(self, **order: Any) -> None:
+        """Orders a fault at the sandbox, for this account only."""
+        answer = await self.sandbox.post("/_sandbox/faults", json={"account": await self.account_id(), **order})
+        assert answer.status_code < 300, answer.text
+
+    async def clear_faults(self) -> None:
+        """Back to good weather."""
+        answer = await self.sandbox.delete("/_sandbox/faults")
+        assert answer.status_code < 300, answer.text
 
     async def exchanges(self, since: int = 0) -> list[dict[str, Any]]:
         """What the sandbox was asked for this account, oldest first, each with its number `n`."""

@@ -48,6 +48,52 @@ def upgrade() -> None:
         batch_op.create_index('ix_audit_entry_newest', ['at', 'id'], unique=False)
         batch_op.create_index('ix_audit_entry_subject', ['subject_type', 'subject_id', 'at'], unique=False)
 
+    op.create_table('billing_profile',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('description', sa.String(), nullable=True),
+    sa.Column('is_default', sa.Boolean(), nullable=False),
+    sa.Column('app_id', sa.String(), nullable=False),
+    sa.Column('workflow', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('default_tax_code_id', sa.String(), nullable=True),
+    sa.Column('supplier', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('default_currency', sa.String(), nullable=True),
+    sa.Column('metadata', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('updated_at', sa.BigInteger(), nullable=False),
+    sa.Column('deleted_at', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_billing_profile'))
+    )
+    with op.batch_alter_table('billing_profile', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_billing_profile_app_id'), ['app_id'], unique=False)
+        batch_op.create_index('uq_billing_profile_live_default', ['is_default'], unique=True, sqlite_where=sa.text('is_default AND deleted_at IS NULL'), postgresql_where=sa.text('is_default AND deleted_at IS NULL'))
+
+    op.create_table('billing_sequence',
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('last', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_billing_sequence'))
+    )
+    op.create_table('customer',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('key', sa.String(), nullable=True),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('description', sa.String(), nullable=True),
+    sa.Column('currency', sa.String(), nullable=True),
+    sa.Column('primary_email', sa.String(), nullable=True),
+    sa.Column('billing_address', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=True),
+    sa.Column('subject_keys', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('search_text', sa.String(), nullable=False),
+    sa.Column('metadata', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('updated_at', sa.BigInteger(), nullable=False),
+    sa.Column('deleted_at', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_customer'))
+    )
+    with op.batch_alter_table('customer', schema=None) as batch_op:
+        batch_op.create_index('ix_customer_name', ['name', 'id'], unique=False)
+        batch_op.create_index('ix_customer_newest', ['created_at', 'id'], unique=False)
+        batch_op.create_index('uq_customer_live_key', ['key'], unique=True, sqlite_where=sa.text('deleted_at IS NULL'), postgresql_where=sa.text('deleted_at IS NULL'))
+
     op.create_table('meter',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('key', sa.String(), nullable=False),
@@ -102,6 +148,7 @@ def upgrade() -> None:
     sa.Column('account_country', sa.String(), nullable=True),
     sa.Column('default_currency', sa.String(), nullable=True),
     sa.Column('livemode', sa.Boolean(), nullable=False),
+    sa.Column('is_sandbox', sa.Boolean(), nullable=False),
     sa.Column('state', sa.String(), nullable=False),
     sa.Column('status_reason', sa.String(), nullable=True),
     sa.Column('masked_key', sa.String(), nullable=False),
@@ -110,6 +157,7 @@ def upgrade() -> None:
     sa.Column('webhook_endpoint_id', sa.String(), nullable=True),
     sa.Column('webhook_url', sa.String(), nullable=True),
     sa.Column('webhook_api_version', sa.String(), nullable=True),
+    sa.Column('webhook_problem', sa.String(), nullable=True),
     sa.Column('sealed_webhook_secret', sa.String(), nullable=True),
     sa.Column('sealed_previous_secret', sa.String(), nullable=True),
     sa.Column('previous_secret_until', sa.BigInteger(), nullable=True),
@@ -159,6 +207,124 @@ def upgrade() -> None:
     sa.Column('fetched_at', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_stripe_tax_code'))
     )
+    op.create_table('tax_code',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('key', sa.String(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('description', sa.String(), nullable=True),
+    sa.Column('stripe_code', sa.String(), nullable=True),
+    sa.Column('other_mappings', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('metadata', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('updated_at', sa.BigInteger(), nullable=False),
+    sa.Column('deleted_at', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_tax_code'))
+    )
+    with op.batch_alter_table('tax_code', schema=None) as batch_op:
+        batch_op.create_index('uq_tax_code_live_key', ['key'], unique=True, sqlite_where=sa.text('deleted_at IS NULL'), postgresql_where=sa.text('deleted_at IS NULL'))
+
+    op.create_table('billing_customer_override',
+    sa.Column('customer_id', sa.String(), nullable=False),
+    sa.Column('billing_profile_id', sa.String(), nullable=True),
+    sa.Column('workflow', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('default_tax_code_id', sa.String(), nullable=True),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('updated_at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['billing_profile_id'], ['billing_profile.id'], name=op.f('fk_billing_customer_override_billing_profile_id')),
+    sa.ForeignKeyConstraint(['customer_id'], ['customer.id'], name=op.f('fk_billing_customer_override_customer_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('customer_id', name=op.f('pk_billing_customer_override'))
+    )
+    with op.batch_alter_table('billing_customer_override', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_billing_customer_override_billing_profile_id'), ['billing_profile_id'], unique=False)
+
+    op.create_table('customer_usage_name',
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('customer_id', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['customer_id'], ['customer.id'], name=op.f('fk_customer_usage_name_customer_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_customer_usage_name'))
+    )
+    with op.batch_alter_table('customer_usage_name', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_customer_usage_name_customer_id'), ['customer_id'], unique=False)
+
+    op.create_table('invoice',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('number', sa.String(), nullable=False),
+    sa.Column('status', sa.String(), nullable=False),
+    sa.Column('tab', sa.String(), nullable=False),
+    sa.Column('needs_attention', sa.Boolean(), nullable=False),
+    sa.Column('problem', sa.String(), nullable=True),
+    sa.Column('customer_id', sa.String(), nullable=False),
+    sa.Column('customer_name', sa.String(), nullable=False),
+    sa.Column('customer_key', sa.String(), nullable=True),
+    sa.Column('customer_snapshot', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('currency', sa.String(), nullable=False),
+    sa.Column('billing_profile_id', sa.String(), nullable=True),
+    sa.Column('app_id', sa.String(), nullable=True),
+    sa.Column('collection_method', sa.String(), nullable=True),
+    sa.Column('workflow', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=True),
+    sa.Column('supplier', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=True),
+    sa.Column('description', sa.String(), nullable=True),
+    sa.Column('footer', sa.String(), nullable=True),
+    sa.Column('purchase_order', sa.String(), nullable=True),
+    sa.Column('statement_descriptor', sa.String(), nullable=True),
+    sa.Column('metadata', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('amount', sa.BigInteger(), nullable=False),
+    sa.Column('charges', sa.BigInteger(), nullable=False),
+    sa.Column('discounts', sa.BigInteger(), nullable=False),
+    sa.Column('credits', sa.BigInteger(), nullable=False),
+    sa.Column('taxes_inclusive', sa.BigInteger(), nullable=False),
+    sa.Column('taxes_exclusive', sa.BigInteger(), nullable=False),
+    sa.Column('total', sa.BigInteger(), nullable=False),
+    sa.Column('period_from', sa.BigInteger(), nullable=True),
+    sa.Column('period_to', sa.BigInteger(), nullable=True),
+    sa.Column('collection_at', sa.BigInteger(), nullable=True),
+    sa.Column('draft_until', sa.BigInteger(), nullable=True),
+    sa.Column('issued_at', sa.BigInteger(), nullable=True),
+    sa.Column('due_at', sa.BigInteger(), nullable=True),
+    sa.Column('sent_at', sa.BigInteger(), nullable=True),
+    sa.Column('paid_at', sa.BigInteger(), nullable=True),
+    sa.Column('voided_at', sa.BigInteger(), nullable=True),
+    sa.Column('quantities_fixed_at', sa.BigInteger(), nullable=True),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('updated_at', sa.BigInteger(), nullable=False),
+    sa.Column('deleted_at', sa.BigInteger(), nullable=True),
+    sa.Column('external_id', sa.String(), nullable=True),
+    sa.Column('external', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=True),
+    sa.Column('external_at', sa.BigInteger(), nullable=True),
+    sa.Column('amount_paid', sa.BigInteger(), nullable=True),
+    sa.Column('amount_remaining', sa.BigInteger(), nullable=True),
+    sa.Column('payment_status', sa.String(), nullable=True),
+    sa.Column('revision', sa.Integer(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('status_since', sa.BigInteger(), nullable=False),
+    sa.Column('wake_at', sa.BigInteger(), nullable=True),
+    sa.Column('sync_state', sa.String(), nullable=False),
+    sa.Column('sync_attempts', sa.Integer(), nullable=False),
+    sa.Column('next_attempt_at', sa.BigInteger(), nullable=True),
+    sa.Column('requested_action', sa.String(), nullable=True),
+    sa.Column('requested_by', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=True),
+    sa.Column('requested_arguments', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=True),
+    sa.Column('requested_at', sa.BigInteger(), nullable=True),
+    sa.ForeignKeyConstraint(['billing_profile_id'], ['billing_profile.id'], name=op.f('fk_invoice_billing_profile_id')),
+    sa.ForeignKeyConstraint(['customer_id'], ['customer.id'], name=op.f('fk_invoice_customer_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_invoice'))
+    )
+    with op.batch_alter_table('invoice', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_invoice_app_id'), ['app_id'], unique=False)
+        batch_op.create_index('ix_invoice_attention', ['created_at', 'id'], unique=False, sqlite_where=sa.text('needs_attention'), postgresql_where=sa.text('needs_attention'))
+        batch_op.create_index(batch_op.f('ix_invoice_billing_profile_id'), ['billing_profile_id'], unique=False)
+        batch_op.create_index('ix_invoice_customer_newest', ['customer_id', 'created_at', 'id'], unique=False)
+        batch_op.create_index('ix_invoice_due', ['due_at', 'id'], unique=False)
+        batch_op.create_index('ix_invoice_external', ['external_id'], unique=False)
+        batch_op.create_index('ix_invoice_issued', ['issued_at', 'id'], unique=False)
+        batch_op.create_index('ix_invoice_newest', ['created_at', 'id'], unique=False)
+        batch_op.create_index('ix_invoice_number', ['number'], unique=False)
+        batch_op.create_index('ix_invoice_paid', ['paid_at', 'id'], unique=False)
+        batch_op.create_index('ix_invoice_tab_newest', ['tab', 'created_at', 'id'], unique=False)
+        batch_op.create_index('ix_invoice_total', ['total', 'id'], unique=False)
+        batch_op.create_index('ix_invoice_wakes', ['wake_at'], unique=False, sqlite_where=sa.text('wake_at IS NOT NULL'), postgresql_where=sa.text('wake_at IS NOT NULL'))
+        batch_op.create_index('uq_invoice_live_gathering', ['customer_id', 'currency'], unique=True, sqlite_where=sa.text("status = 'gathering' AND deleted_at IS NULL"), postgresql_where=sa.text("status = 'gathering' AND deleted_at IS NULL"))
+
     op.create_table('password_link',
     sa.Column('person_id', sa.String(), nullable=False),
     sa.Column('token_print', sa.String(), nullable=False),
@@ -275,7 +441,6 @@ def upgrade() -> None:
     sa.Column('sent_revision', sa.String(), nullable=True),
     sa.Column('sent_header', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
     sa.Column('syncs', sa.Integer(), nullable=False),
-    sa.Column('lines_began', sa.Boolean(), nullable=False),
     sa.Column('tax_dropped', sa.String(), nullable=True),
     sa.Column('notes', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
     sa.Column('line_ids', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
@@ -301,11 +466,151 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['app_id'], ['stripe_app.id'], name=op.f('fk_stripe_product_app_id')),
     sa.PrimaryKeyConstraint('app_id', 'key', name=op.f('pk_stripe_product'))
     )
+    op.create_table('tax_defaults',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('invoicing_tax_code_id', sa.String(), nullable=False),
+    sa.Column('credit_grant_tax_code_id', sa.String(), nullable=False),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('updated_at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['credit_grant_tax_code_id'], ['tax_code.id'], name=op.f('fk_tax_defaults_credit_grant_tax_code_id')),
+    sa.ForeignKeyConstraint(['invoicing_tax_code_id'], ['tax_code.id'], name=op.f('fk_tax_defaults_invoicing_tax_code_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_tax_defaults'))
+    )
+    op.create_table('invoice_issue',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('invoice_id', sa.String(), nullable=False),
+    sa.Column('severity', sa.String(), nullable=False),
+    sa.Column('code', sa.String(), nullable=False),
+    sa.Column('message', sa.String(), nullable=False),
+    sa.Column('remedy', sa.String(), nullable=False),
+    sa.Column('component', sa.String(), nullable=False),
+    sa.Column('path', sa.String(), nullable=True),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.ForeignKeyConstraint(['invoice_id'], ['invoice.id'], name=op.f('fk_invoice_issue_invoice_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_invoice_issue'))
+    )
+    with op.batch_alter_table('invoice_issue', schema=None) as batch_op:
+        batch_op.create_index('ix_invoice_issue_invoice', ['invoice_id', 'created_at', 'id'], unique=False)
+
+    op.create_table('invoice_line',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('invoice_id', sa.String(), nullable=False),
+    sa.Column('customer_id', sa.String(), nullable=False),
+    sa.Column('currency', sa.String(), nullable=False),
+    sa.Column('root_id', sa.String(), nullable=False),
+    sa.Column('reference', sa.String(), nullable=True),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('description', sa.String(), nullable=True),
+    sa.Column('kind', sa.String(), nullable=False),
+    sa.Column('managed_by', sa.String(), nullable=False),
+    sa.Column('price', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('rate_discounts', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('unit_conversion', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=True),
+    sa.Column('feature_key', sa.String(), nullable=True),
+    sa.Column('subscription_id', sa.String(), nullable=True),
+    sa.Column('subscription', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=True),
+    sa.Column('quantity', sa.Text().with_variant(sa.Numeric(), 'postgresql'), nullable=True),
+    sa.Column('metered_quantity', sa.Text().with_variant(sa.Numeric(), 'postgresql'), nullable=True),
+    sa.Column('metered_before', sa.Text().with_variant(sa.Numeric(), 'postgresql'), nullable=True),
+    sa.Column('period_from', sa.BigInteger(), nullable=False),
+    sa.Column('period_to', sa.BigInteger(), nullable=False),
+    sa.Column('full_period_from', sa.BigInteger(), nullable=False),
+    sa.Column('full_period_to', sa.BigInteger(), nullable=False),
+    sa.Column('invoice_at', sa.BigInteger(), nullable=False),
+    sa.Column('collection_end', sa.BigInteger(), nullable=True),
+    sa.Column('tax', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('tax_code_id', sa.String(), nullable=True),
+    sa.Column('effective_tax', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('amount', sa.BigInteger(), nullable=False),
+    sa.Column('charges', sa.BigInteger(), nullable=False),
+    sa.Column('discounts', sa.BigInteger(), nullable=False),
+    sa.Column('credits', sa.BigInteger(), nullable=False),
+    sa.Column('metadata', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('updated_at', sa.BigInteger(), nullable=False),
+    sa.Column('deleted_at', sa.BigInteger(), nullable=True),
+    sa.ForeignKeyConstraint(['invoice_id'], ['invoice.id'], name=op.f('fk_invoice_line_invoice_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_invoice_line'))
+    )
+    with op.batch_alter_table('invoice_line', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_invoice_line_customer_id'), ['customer_id'], unique=False)
+        batch_op.create_index('ix_invoice_line_invoice', ['invoice_id', 'created_at', 'id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_invoice_line_root_id'), ['root_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_invoice_line_subscription_id'), ['subscription_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_invoice_line_tax_code_id'), ['tax_code_id'], unique=False)
+        batch_op.create_index('uq_invoice_line_live_reference', ['reference'], unique=True, sqlite_where=sa.text('reference IS NOT NULL AND deleted_at IS NULL'), postgresql_where=sa.text('reference IS NOT NULL AND deleted_at IS NULL'))
+
+    op.create_table('invoice_transition',
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('invoice_id', sa.String(), nullable=False),
+    sa.Column('at', sa.BigInteger(), nullable=False),
+    sa.Column('from_status', sa.String(), nullable=True),
+    sa.Column('to_status', sa.String(), nullable=False),
+    sa.Column('trigger', sa.String(), nullable=False),
+    sa.Column('actor_kind', sa.String(), nullable=False),
+    sa.Column('actor_id', sa.String(), nullable=False),
+    sa.Column('actor_label', sa.String(), nullable=False),
+    sa.Column('error_code', sa.String(), nullable=True),
+    sa.Column('error_message', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['invoice_id'], ['invoice.id'], name=op.f('fk_invoice_transition_invoice_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('number', name=op.f('pk_invoice_transition'))
+    )
+    with op.batch_alter_table('invoice_transition', schema=None) as batch_op:
+        batch_op.create_index('ix_invoice_transition_invoice', ['invoice_id', 'number'], unique=False)
+
+    op.create_table('invoice_detail_line',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('line_id', sa.String(), nullable=False),
+    sa.Column('invoice_id', sa.String(), nullable=False),
+    sa.Column('position', sa.Integer(), nullable=False),
+    sa.Column('component', sa.String(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('quantity', sa.Text().with_variant(sa.Numeric(), 'postgresql'), nullable=False),
+    sa.Column('per_unit_amount', sa.Text().with_variant(sa.Numeric(), 'postgresql'), nullable=False),
+    sa.Column('category', sa.String(), nullable=False),
+    sa.Column('payment_term', sa.String(), nullable=False),
+    sa.Column('amount', sa.BigInteger(), nullable=False),
+    sa.Column('charges', sa.BigInteger(), nullable=False),
+    sa.Column('discounts', sa.BigInteger(), nullable=False),
+    sa.Column('credits', sa.BigInteger(), nullable=False),
+    sa.Column('discount_parts', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('explanation', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('external_id', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['line_id'], ['invoice_line.id'], name=op.f('fk_invoice_detail_line_line_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_invoice_detail_line'))
+    )
+    with op.batch_alter_table('invoice_detail_line', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_invoice_detail_line_invoice_id'), ['invoice_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_invoice_detail_line_line_id'), ['line_id'], unique=False)
+
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    with op.batch_alter_table('invoice_detail_line', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_invoice_detail_line_line_id'))
+        batch_op.drop_index(batch_op.f('ix_invoice_detail_line_invoice_id'))
+
+    op.drop_table('invoice_detail_line')
+    with op.batch_alter_table('invoice_transition', schema=None) as batch_op:
+        batch_op.drop_index('ix_invoice_transition_invoice')
+
+    op.drop_table('invoice_transition')
+    with op.batch_alter_table('invoice_line', schema=None) as batch_op:
+        batch_op.drop_index('uq_invoice_line_live_reference', sqlite_where=sa.text('reference IS NOT NULL AND deleted_at IS NULL'), postgresql_where=sa.text('reference IS NOT NULL AND deleted_at IS NULL'))
+        batch_op.drop_index(batch_op.f('ix_invoice_line_tax_code_id'))
+        batch_op.drop_index(batch_op.f('ix_invoice_line_subscription_id'))
+        batch_op.drop_index(batch_op.f('ix_invoice_line_root_id'))
+        batch_op.drop_index('ix_invoice_line_invoice')
+        batch_op.drop_index(batch_op.f('ix_invoice_line_customer_id'))
+
+    op.drop_table('invoice_line')
+    with op.batch_alter_table('invoice_issue', schema=None) as batch_op:
+        batch_op.drop_index('ix_invoice_issue_invoice')
+
+    op.drop_table('invoice_issue')
+    op.drop_table('tax_defaults')
     op.drop_table('stripe_product')
     with op.batch_alter_table('stripe_invoice', schema=None) as batch_op:
         batch_op.drop_index('ix_stripe_invoice_stripe_id')
@@ -337,6 +642,35 @@ def downgrade() -> None:
 
     op.drop_table('person_session')
     op.drop_table('password_link')
+    with op.batch_alter_table('invoice', schema=None) as batch_op:
+        batch_op.drop_index('uq_invoice_live_gathering', sqlite_where=sa.text("status = 'gathering' AND deleted_at IS NULL"), postgresql_where=sa.text("status = 'gathering' AND deleted_at IS NULL"))
+        batch_op.drop_index('ix_invoice_wakes', sqlite_where=sa.text('wake_at IS NOT NULL'), postgresql_where=sa.text('wake_at IS NOT NULL'))
+        batch_op.drop_index('ix_invoice_total')
+        batch_op.drop_index('ix_invoice_tab_newest')
+        batch_op.drop_index('ix_invoice_paid')
+        batch_op.drop_index('ix_invoice_number')
+        batch_op.drop_index('ix_invoice_newest')
+        batch_op.drop_index('ix_invoice_issued')
+        batch_op.drop_index('ix_invoice_external')
+        batch_op.drop_index('ix_invoice_due')
+        batch_op.drop_index('ix_invoice_customer_newest')
+        batch_op.drop_index(batch_op.f('ix_invoice_billing_profile_id'))
+        batch_op.drop_index('ix_invoice_attention', sqlite_where=sa.text('needs_attention'), postgresql_where=sa.text('needs_attention'))
+        batch_op.drop_index(batch_op.f('ix_invoice_app_id'))
+
+    op.drop_table('invoice')
+    with op.batch_alter_table('customer_usage_name', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_customer_usage_name_customer_id'))
+
+    op.drop_table('customer_usage_name')
+    with op.batch_alter_table('billing_customer_override', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_billing_customer_override_billing_profile_id'))
+
+    op.drop_table('billing_customer_override')
+    with op.batch_alter_table('tax_code', schema=None) as batch_op:
+        batch_op.drop_index('uq_tax_code_live_key', sqlite_where=sa.text('deleted_at IS NULL'), postgresql_where=sa.text('deleted_at IS NULL'))
+
+    op.drop_table('tax_code')
     op.drop_table('stripe_tax_code')
     with op.batch_alter_table('stripe_call', schema=None) as batch_op:
         batch_op.drop_index('ix_stripe_call_unanswered')
@@ -356,6 +690,18 @@ def downgrade() -> None:
         batch_op.drop_index('meter_key_live', sqlite_where=sa.text('deleted_at IS NULL'), postgresql_where=sa.text('deleted_at IS NULL'))
 
     op.drop_table('meter')
+    with op.batch_alter_table('customer', schema=None) as batch_op:
+        batch_op.drop_index('uq_customer_live_key', sqlite_where=sa.text('deleted_at IS NULL'), postgresql_where=sa.text('deleted_at IS NULL'))
+        batch_op.drop_index('ix_customer_newest')
+        batch_op.drop_index('ix_customer_name')
+
+    op.drop_table('customer')
+    op.drop_table('billing_sequence')
+    with op.batch_alter_table('billing_profile', schema=None) as batch_op:
+        batch_op.drop_index('uq_billing_profile_live_default', sqlite_where=sa.text('is_default AND deleted_at IS NULL'), postgresql_where=sa.text('is_default AND deleted_at IS NULL'))
+        batch_op.drop_index(batch_op.f('ix_billing_profile_app_id'))
+
+    op.drop_table('billing_profile')
     with op.batch_alter_table('audit_entry', schema=None) as batch_op:
         batch_op.drop_index('ix_audit_entry_subject')
         batch_op.drop_index('ix_audit_entry_newest')

@@ -101,9 +101,15 @@ class InvoicingApp(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ExternalNews:
-    """The app heard something about one of our invoices: how it stands now, which message said so and when."""
+    """The app heard something about one of our invoices: how it stands now, which message said so and when.
+
+    `invoice_id` is our id, for an app that knows it before we know theirs; `read_at` is when `external` was asked for,
+    so that an older reading never overrules a newer one.
+    """
 
     app_id: str
     external: ExternalInvoice
     trigger: str
     at: datetime
+    invoice_id: str | None = None
+    read_at: datetime | None = None

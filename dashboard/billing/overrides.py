@@ -1,4 +1,4 @@
-"""Who bills a customer and how: the default profile, unless the customer has an override. What the override says wins."""
+"""Who bills a customer and how: the default profile unless the customer has an override, whose word wins."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -137,7 +137,7 @@ async def customers_billing(session: AsyncSession, customer_ids: Iterable[str]) 
 
 
 def merged_billing(customer_id: str, profile: BillingProfile, override: CustomerOverride | None) -> CustomerBilling:
-    """The profile's workflow with the override laid over it, field by field; the customer's word beats the profile's."""
+    """The profile's workflow with the override laid over it, field by field."""
     own = override.fields if override else {}
     workflow = workflow_from_json({**to_json(profile.workflow), **own})
     if "default_tax" in own:

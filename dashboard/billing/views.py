@@ -154,6 +154,8 @@ class Issue:
     remedy: str = ""
     component: str = "meterdesk"
     path: str | None = None
+    id: str = field(default="", compare=False)
+    created_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,8 @@ class DetailLine:
     payment_term: str = "in_advance"
     external_id: str | None = None
     explanation: tuple[str, ...] = ()
+    discounts: tuple[tuple[str, str], ...] = ()
+    """Reason (`percentage`, `maximum_spend`) and amount of each discount in `totals`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +220,11 @@ class InvoiceLine:
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = None
+    discounts: dict[str, Any] = field(default_factory=dict, hash=False)
+    unit_conversion: dict[str, Any] | None = field(default=None, hash=False)
+    metered_quantity: Decimal | None = None
+    metered_before: Decimal | None = None
+    subscription: dict[str, Any] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +315,7 @@ class Invoice:
     sync_state: str
     sync_attempts: int
     next_attempt_at: datetime | None
+    requested_action: str | None = None
     lines: tuple[InvoiceLine, ...] = ()
     transitions: tuple[Transition, ...] = ()
 

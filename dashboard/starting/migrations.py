@@ -12,9 +12,10 @@ from sqlalchemy import JSON, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.pool import NullPool
+from sqlalchemy.types import TypeDecorator
 
 import dashboard
-from dashboard.kit.columns import ExactDecimal, Timestamp
+from dashboard.kit.columns import ExactDecimal
 from dashboard.kit.database import sync_url
 from dashboard.kit.errors import MeterdeskError
 from dashboard.settings import Settings
@@ -196,13 +197,13 @@ def _is_ours(_thing: Any, name: str | None, kind: str, _reflected: bool, _compar
 
 def _render_column_type(kind: str, thing: Any, context: Any) -> str | Literal[False]:
     # Migrations outlive the code of their day, so they name plain types only.
-    if kind == "type" and isinstance(thing, Timestamp):
-        return "sa.BigInteger()"
-    if kind == "type" and isinstance(thing, ExactDecimal):
+    if kind != "type":
+        return False
+    if isinstance(thing, ExactDecimal):
         return "sa.Text().with_variant(sa.Numeric(), 'postgresql')"
-    if kind == "type" and isinstance(thing, JSON):
+    if isinstance(thing, JSON):
         context.imports.add("from sqlalchemy.dialects import postgresql")
         return "sa.JSON().with_variant(postgresql.JSONB(), 'postgresql')"
-    if kind == "type" and type(thing).__name__ == "AutoString":
-        return f"sa.String({'' if thing.length is None else thing.length})"
+    if isinstance(thing, TypeDecorator):
+        return f"sa.{thing.impl_instance!r}"
     return False

@@ -45,7 +45,7 @@ class Processes:
         )
 
     def wait_until_answering(self, address: Address, path: str) -> bool:
-        """True once `path` answers 200 there; false when stopped before. Raises ProgramEnded."""
+        """True once `path` is answered there; false when stopped before. Raises ProgramEnded."""
         while not self.stopping.wait(LOOK_EVERY_SECONDS):
             self._check_alive()
             if answers(address, path):
@@ -105,12 +105,12 @@ def become(module: str, *arguments: str) -> NoReturn:
 
 
 def answers(address: Address, path: str) -> bool:
-    """Whether `path` answers 200 at `address`, asked directly and without any proxy of the surroundings."""
+    """Whether `path` is answered at `address` without a failure, asked past any proxy of the surroundings."""
     host, _, port = address.url.removeprefix("http://").rpartition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=ANSWER_TIMEOUT_SECONDS)
     try:
         connection.request("GET", path)
-        return connection.getresponse().status == 200
+        return connection.getresponse().status < 500
     except (OSError, http.client.HTTPException):
         return False
     finally:

@@ -1,10 +1,13 @@
 """What happens to an installed app later: it is renamed, gets another key, or leaves."""
 
+from contextlib import suppress
+from datetime import timedelta
+
 from pydantic import SecretStr
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 from sqlmodel import col
 
-from dashboard.kit.database import Actor, Work
+from dashboard.kit.database import SYSTEM, Actor, Work
 from dashboard.stripe_app.apps import app_view
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.errors import (
@@ -29,6 +32,8 @@ from dashboard.stripe_app.tables import (
 )
 from dashboard.stripe_app.views import AppState, EventState, StripeApp, UninstallResult
 from dashboard.stripe_app.webhook_endpoint import remove_endpoints
+
+ABANDONED_AFTER = timedelta(minutes=2)
 
 
 async def update_stripe_app(desk: StripeDesk, actor: Actor, app_id: str, request: UpdateStripeApp) -> StripeApp:
@@ -104,6 +109,18 @@ async def uninstall_stripe_app(desk: StripeDesk, actor: Actor, app_id: str) -> U
         work.audit("stripe_app.uninstalled", "stripe_app", app_id, left_in_stripe=list(left))
         work.changed("stripe_apps", f"stripe_apps/{app_id}", "customers")
     return UninstallResult(app_id, left)
+
+
+async def finish_interrupted_uninstalls(desk: StripeDesk) -> int:
+    """Goes on with uninstalling where a crash cut it off; answers how many."""
+    oldest_alive = desk.database.clock.now() - ABANDONED_AFTER
+    async with desk.database.read() as session:
+        rows = await session.scalars(select(StripeAppRow).where(col(StripeAppRow.state) == AppState.UNINSTALLING))
+        interrupted = [row.id for row in rows if row.updated_at < oldest_alive]
+    for app_id in interrupted:
+        with suppress(StripeUnreachable, StripeAppInUse):
+            await uninstall_stripe_app(desk, SYSTEM, app_id)
+    return len(interrupted)
 
 
 async def _begin_uninstall(desk: StripeDesk, actor: Actor, app_id: str) -> StripeAppRow:

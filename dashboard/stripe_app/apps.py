@@ -28,6 +28,12 @@ async def get_stripe_app(session: AsyncSession, app_id: str) -> StripeApp:
     return app_view(row)
 
 
+async def ready_app_ids(session: AsyncSession) -> list[str]:
+    """The apps that work can be done for now."""
+    query = select(col(StripeAppRow.id)).where(col(StripeAppRow.state) == AppState.READY).order_by(col(StripeAppRow.id))
+    return list(await session.scalars(query))
+
+
 async def installed_app_of(session: AsyncSession, account_id: str, livemode: bool) -> StripeAppRow | None:
     """The live row of an account in a mode, also one that is still being installed."""
     query = select(StripeAppRow).where(
@@ -84,6 +90,8 @@ def _problems(row: StripeAppRow, webhook_is_current: bool, failed: int) -> tuple
         found.append("Stripe no longer accepts the API key. Everything waits; replace the key to go on.")
     if not webhook_is_current and row.deleted_at is None:
         found.append("The webhook does not fit the public address or API version of now. Register it again.")
+    if row.webhook_problem:
+        found.append(f"The webhook could not be registered: {row.webhook_problem}")
     if row.last_poll_problem:
         found.append(f"Events could not be polled: {row.last_poll_problem}")
     if failed:

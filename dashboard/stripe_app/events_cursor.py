@@ -15,6 +15,7 @@ from dashboard.kit.errors import MeterdeskError
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.gateway import Gateway
 from dashboard.stripe_app.inbox import file_events
+from dashboard.stripe_app.reconcile import reconcile_app
 from dashboard.stripe_app.tables import StripeAppRow, StripeCheckoutSessionRow, StripeInvoiceRow
 from dashboard.stripe_app.views import AppState, Delivery
 from dashboard.stripe_app.webhook_endpoint import EVENTS
@@ -53,7 +54,10 @@ async def poll_due_apps(desk: StripeDesk) -> float:
     """Polls the apps whose turn it is; answers in how many seconds to come back (never more than one)."""
     for app_id in await _take_turns(desk):
         try:
-            await poll_app(desk, app_id)
+            result = await poll_app(desk, app_id)
+            if result.gap is not None:
+                # Stripe forgot what happened meanwhile, so the invoices themselves have to tell.
+                await reconcile_app(desk, app_id)
         except MeterdeskError as problem:
             await _note_problem(desk, app_id, problem.message)
     return 0.5

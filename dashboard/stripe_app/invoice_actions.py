@@ -17,7 +17,7 @@ from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.errors import StripeCardDeclined, StripeInvalidRequest, StripeObjectMissing
 from dashboard.stripe_app.gateway import Gateway
 from dashboard.stripe_app.gateway_calls import BACKGROUND, PEOPLE
-from dashboard.stripe_app.invoice_rows import external_view, note_answer
+from dashboard.stripe_app.invoice_rows import external_view, forget_invoice, note_answer
 from dashboard.stripe_app.links import link_row_of
 from dashboard.stripe_app.tables import StripeAppRow, StripeInvoiceRow
 from dashboard.stripe_app.to_stripe import METADATA_INVOICE
@@ -171,8 +171,7 @@ async def delete_draft(desk: StripeDesk, invoice: Invoice) -> None:
             ) from None  # fmt: skip
     async with desk.database.transaction(SYSTEM) as work:
         kept = await work.session.get_one(StripeInvoiceRow, row.invoice_id)
-        kept.status, kept.stripe_invoice_id, kept.sent_revision = "deleted", None, None
-        kept.syncs += 1
+        forget_invoice(kept, "deleted")
 
 
 async def _find_lost_draft(desk: StripeDesk, gateway: Gateway, row: StripeInvoiceRow, invoice: Invoice) -> str | None:

@@ -53,6 +53,14 @@ def note_answer(work: Work, row: StripeInvoiceRow, answer: Json) -> None:
     work.changed(f"invoices/{row.invoice_id}", "invoices")
 
 
+def forget_invoice(row: StripeInvoiceRow, status: str) -> None:
+    """Stripe's draft is gone; the next sync makes a fresh one, under fresh idempotency keys."""
+    row.stripe_invoice_id = row.sent_revision = None
+    row.sent_header, row.line_ids, row.foreign_lines = {}, {}, []
+    row.status = status
+    row.syncs += 1
+
+
 def note_lines(row: StripeInvoiceRow, lines: list[Json]) -> None:
     """Takes over a full list of Stripe's lines: which are ours, and which somebody else put there."""
     row.line_ids = {line["metadata"][METADATA_LINE]: line["id"] for line in lines if is_ours(line)}

@@ -12,7 +12,7 @@ from dashboard.stripe_app.gateway import Gateway
 from dashboard.stripe_app.gateway_calls import BACKGROUND
 from dashboard.stripe_app.invoice_job import InvoiceJob, open_job, read_job_again
 from dashboard.stripe_app.invoice_lines import bring_lines_in_line
-from dashboard.stripe_app.invoice_rows import add_note, note_answer
+from dashboard.stripe_app.invoice_rows import add_note, forget_invoice, note_answer
 from dashboard.stripe_app.products import ensure_products, forget_products
 from dashboard.stripe_app.tables import StripeInvoiceRow
 from dashboard.stripe_app.to_stripe import METADATA_INVOICE
@@ -145,9 +145,7 @@ async def _forget_what_is_gone(job: InvoiceJob, gateway: Gateway, missing: Strip
 async def _forget_invoice(job: InvoiceJob) -> None:
     async with job.desk.database.transaction(SYSTEM) as work:
         row = await work.session.get_one(StripeInvoiceRow, job.invoice.id)
-        row.stripe_invoice_id = row.sent_revision = None
-        row.sent_header, row.line_ids, row.status = {}, {}, "none"
-        row.syncs += 1
+        forget_invoice(row, "none")
     await job.refresh()
 
 

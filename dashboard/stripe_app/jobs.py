@@ -1,10 +1,17 @@
 """What the worker does for this room. Plain functions; which job runs which is said in `worker.py`."""
 
+from contextlib import suppress
+
 from dashboard.kit.database import SYSTEM
+from dashboard.kit.errors import MeterdeskError
+from dashboard.stripe_app.app_life import finish_interrupted_uninstalls
 from dashboard.stripe_app.apply import apply_event, retry_waiting_events
+from dashboard.stripe_app.apps import ready_app_ids
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.events_cursor import poll_due_apps
 from dashboard.stripe_app.install import abandon_interrupted_installs
+from dashboard.stripe_app.reconcile import reconcile_app
+from dashboard.stripe_app.webhook_endpoint import keep_webhooks_current
 
 
 async def stripe_event_apply(desk: StripeDesk, event_id: str) -> None:
@@ -13,9 +20,24 @@ async def stripe_event_apply(desk: StripeDesk, event_id: str) -> None:
 
 
 async def stripe_sweep(desk: StripeDesk) -> None:
-    """Every minute: letters that waited long enough, installations that a crash cut off."""
+    """Every minute: letters that waited long enough, what a crash cut off, webhooks that no longer fit."""
     await retry_waiting_events(desk)
     await abandon_interrupted_installs(desk, SYSTEM)
+    await finish_interrupted_uninstalls(desk)
+    await keep_webhooks_current(desk)
+
+
+async def stripe_reconcile(desk: StripeDesk) -> None:
+    """Once a day: every invoice that may still change is compared with Stripe."""
+    for app_id in await _ready(desk):
+        # One account that cannot be read must not keep the others from being compared.
+        with suppress(MeterdeskError):
+            await reconcile_app(desk, app_id)
+
+
+async def _ready(desk: StripeDesk) -> list[str]:
+    async with desk.database.read() as session:
+        return await ready_app_ids(session)
 
 
 async def stripe_poll(desk: StripeDesk) -> float:

@@ -12,7 +12,7 @@ from dashboard.stripe_app.calls import is_our_key
 from dashboard.stripe_app.errors import StripeObjectMissing
 from dashboard.stripe_app.house import record_news
 from dashboard.stripe_app.inbox import settle
-from dashboard.stripe_app.invoice_rows import external_view, invoice_row_by_stripe_id, note_answer
+from dashboard.stripe_app.invoice_rows import external_view, forget_invoice, invoice_row_by_stripe_id, note_answer
 from dashboard.stripe_app.letters import Letter, Outcome, applied, ignored, not_yet
 from dashboard.stripe_app.tables import StripeEventRow, StripeInvoiceRow
 from dashboard.stripe_app.to_stripe import METADATA_APP, METADATA_INVOICE
@@ -42,9 +42,7 @@ async def invoice_deleted(letter: Letter) -> Outcome:
 
     async def effect(work: Work) -> None:
         kept = await work.session.get_one(StripeInvoiceRow, row.invoice_id)
-        kept.stripe_invoice_id = kept.sent_revision = None
-        kept.sent_header, kept.line_ids, kept.status = {}, {}, "deleted"
-        kept.syncs += 1
+        forget_invoice(kept, "deleted")
         work.changed(f"invoices/{row.invoice_id}", "invoices")
 
     return applied(

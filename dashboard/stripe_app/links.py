@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from dashboard.billing.invoicing_app import PaymentMethod
+from dashboard.customers.queries import customers_by_id
 from dashboard.kit.database import Work
 from dashboard.kit.ids import new_id
 from dashboard.stripe_app.apps import dashboard_url
@@ -40,13 +41,15 @@ async def link_row_by_stripe_id(
 
 async def get_links(session: AsyncSession, customer_id: str) -> tuple[StripeLink, ...]:
     """Every link of one of our customers, one per app, oldest first."""
+    customer = (await customers_by_id(session, [customer_id])).get(customer_id)
     rows = await session.execute(
         select(StripeCustomerLinkRow, StripeAppRow)
         .join(StripeAppRow, col(StripeAppRow.id) == col(StripeCustomerLinkRow.app_id))
         .where(col(StripeCustomerLinkRow.customer_id) == customer_id, col(StripeAppRow.deleted_at).is_(None))
         .order_by(col(StripeCustomerLinkRow.id))
     )
-    return tuple(link_view(link, app) for link, app in rows.tuples())
+    our_currency = customer.currency if customer else None
+    return tuple(link_view(link, app, our_currency) for link, app in rows.tuples())
 
 
 async def get_link(session: AsyncSession, app_id: str, customer_id: str) -> StripeLink | None:
@@ -120,8 +123,8 @@ def effective_payment_method(row: StripeCustomerLinkRow) -> tuple[PaymentMethod 
     return None, "none"
 
 
-def link_view(row: StripeCustomerLinkRow, app: StripeAppRow) -> StripeLink:
-    """The row for others' eyes."""
+def link_view(row: StripeCustomerLinkRow, app: StripeAppRow, our_currency: str | None) -> StripeLink:
+    """The row for others' eyes; `our_currency` is what we bill this customer in."""
     method, source = effective_payment_method(row)
     return StripeLink(
         app_id=row.app_id,
@@ -137,14 +140,26 @@ def link_view(row: StripeCustomerLinkRow, app: StripeAppRow) -> StripeLink:
         stripe_deleted_at=row.stripe_deleted_at,
         labels=dict(row.labels),
         dashboard_url=dashboard_url(app, f"customers/{row.stripe_customer_id}"),
-        notices=_notices(row),
+        notices=_notices(row, our_currency),
         checked_at=row.checked_at,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
 
 
-def _notices(row: StripeCustomerLinkRow) -> tuple[str, ...]:
+def currency_clash(row: StripeCustomerLinkRow, our_currency: str | None) -> str | None:
+    """A sentence when Stripe bills this customer in another currency than we do."""
+    theirs = (row.stripe_currency or "").upper()
+    if not theirs or our_currency is None or theirs == our_currency.upper():
+        return None
+    return (
+        f"Stripe bills this customer in {theirs}, here {our_currency.upper()} is set. Stripe refuses another currency "
+        "while anything in the first one is open."
+    )
+
+
+def _notices(row: StripeCustomerLinkRow, our_currency: str | None) -> tuple[str, ...]:
     if row.stripe_deleted_at is not None:
         return ("This customer was deleted in Stripe. Unlink it, then link or create another.",)
-    return ()
+    clash = currency_clash(row, our_currency)
+    return (clash,) if clash else ()

@@ -1,8 +1,9 @@
 """Can this customer be billed as their profile says? Answered from what we last saw of Stripe, without asking it."""
 
 from dashboard.billing.views import CollectionMethod, CustomerBilling, Issue
+from dashboard.customers.queries import customers_by_id
 from dashboard.stripe_app.desk import StripeDesk
-from dashboard.stripe_app.links import effective_payment_method, link_row_of
+from dashboard.stripe_app.links import currency_clash, effective_payment_method, link_row_of
 from dashboard.stripe_app.tables import StripeCustomerLinkRow
 
 _TAX_BLOCKERS = {
@@ -16,6 +17,7 @@ async def readiness(desk: StripeDesk, app_id: str, billing: CustomerBilling) -> 
     """What this customer lacks to be billed as `billing` says; empty when ready. Each issue has a remedy."""
     async with desk.database.read() as session:
         row = await link_row_of(session, app_id, billing.customer_id)
+        customer = (await customers_by_id(session, [billing.customer_id])).get(billing.customer_id)
     if row is None:
         return (
             _issue(
@@ -32,7 +34,12 @@ async def readiness(desk: StripeDesk, app_id: str, billing: CustomerBilling) -> 
                 "Unlink it, then link or create another.",
             ),
         )
-    return tuple(_lacks(row, billing))
+    clash = currency_clash(row, customer.currency if customer else None)
+    warnings = [Issue("warning", "currency_differs", clash, _SAME_CURRENCY, component="stripe")] if clash else []
+    return tuple(_lacks(row, billing) + warnings)
+
+
+_SAME_CURRENCY = "Bill in Stripe's currency, or link another Stripe customer."
 
 
 def _lacks(row: StripeCustomerLinkRow, billing: CustomerBilling) -> list[Issue]:

@@ -42,6 +42,7 @@ class StripeAppRow(Row, table=True):
     webhook_endpoint_id: str | None = None
     webhook_url: str | None = None
     webhook_api_version: str | None = None
+    webhook_problem: str | None = None
     sealed_webhook_secret: str | None = None
     sealed_previous_secret: str | None = None
     previous_secret_until: datetime | None = Field(default=None, sa_type=Timestamp)

@@ -3,13 +3,17 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from dashboard.kit.database import Actor
+from sqlalchemy import select
+from sqlmodel import col
+
+from dashboard.kit.database import SYSTEM, Actor
+from dashboard.kit.errors import MeterdeskError
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.errors import StripeAppNotReady, StripeInvalidRequest, StripeObjectMissing
 from dashboard.stripe_app.gateway import API_VERSION, Gateway
 from dashboard.stripe_app.gateway_calls import PEOPLE
 from dashboard.stripe_app.tables import StripeAppRow
-from dashboard.stripe_app.views import Delivery
+from dashboard.stripe_app.views import AppState, Delivery
 
 METADATA_APP = "meterdesk_app_id"
 OLD_SECRET_LIVES = timedelta(hours=24)
@@ -115,6 +119,29 @@ async def register_again(desk: StripeDesk, actor: Actor, app_id: str) -> None:
     await _replace(desk, actor, row)
 
 
+async def keep_webhooks_current(desk: StripeDesk) -> None:
+    """After a start with another public address or API version: brings every app's webhook in step.
+
+    What Stripe refuses is noted on the app, for its page, and tried again with the next sweep.
+    """
+    async with desk.database.read() as session:
+        rows = list(await session.scalars(select(StripeAppRow).where(col(StripeAppRow.state) == AppState.READY)))
+    for row in rows:
+        if not is_current(row, desk.public_url):
+            try:
+                await _replace(desk, SYSTEM, row)
+            except MeterdeskError as problem:
+                await _note_problem(desk, row.id, problem.for_people())
+
+
+async def _note_problem(desk: StripeDesk, app_id: str, problem: str) -> None:
+    async with desk.database.transaction(SYSTEM) as work:
+        row = await work.session.get_one(StripeAppRow, app_id)
+        if row.webhook_problem != problem:
+            row.webhook_problem = problem
+            work.changed(f"stripe_apps/{app_id}")
+
+
 async def rotate_signing_secret(desk: StripeDesk, actor: Actor, app_id: str) -> None:
     """Gives the app a new signing secret; letters signed with the old one are taken for another day.
 
@@ -149,5 +176,6 @@ def take_endpoint(row: StripeAppRow, endpoint: dict[str, Any] | None, desk: Stri
     row.webhook_endpoint_id = endpoint["id"] if endpoint else None
     row.webhook_url = endpoint["url"] if endpoint else None
     row.webhook_api_version = API_VERSION if endpoint else None
+    row.webhook_problem = None
     row.sealed_webhook_secret = desk.secrets.seal(endpoint["secret"]) if endpoint else None
     row.updated_at = now

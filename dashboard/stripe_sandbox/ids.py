@@ -9,6 +9,7 @@ _fast = random.Random(_random.getrandbits(128))
 
 PREFIXES = {
     "billing.meter": "mtr_test_",
+    "billing.meter_event": "mtrev_test_",
     "billing_portal.configuration": "bpc_1",
     "billing_portal.session": "bps_1",
     "charge": "ch_3",

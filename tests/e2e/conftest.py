@@ -21,6 +21,8 @@ from dashboard.ui import serving
 
 START_SECONDS = 60
 OWNER = {"name": "Ada Lovelace", "email": "ada@example.com", "password": "correct horse battery"}
+ANIMATIONS_OVER = """() => Promise.all(document.getAnimations()
+  .filter((one) => one.effect.getComputedTiming().iterations !== Infinity).map((one) => one.finished))"""
 PICTURES = Path(__file__).parents[2] / "test-results" / "screens"
 
 Picture = Callable[[Page, str], None]
@@ -118,6 +120,7 @@ def accessible() -> Accessible:
     """Fails with the list of findings unless axe finds nothing wrong with the page as it is now."""
 
     def check(page: Page) -> None:
+        page.evaluate(ANIMATIONS_OVER)
         findings = Axe().run(page).response["violations"]
         told = [f"{one['id']}: {node['html'][:200]}" for one in findings for node in one["nodes"]]
         assert not told, "\n".join(told)

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from dashboard.kit.web import SESSION_COOKIE
 from dashboard.ui.navigation import shown_menu
+from dashboard.ui.routes import load_pages
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,7 @@ def test_signing_in_leads_to_the_page_that_was_asked_for_and_signing_out_shuts_i
 def test_the_menu_lists_the_pages_there_are_and_marks_the_open_one(desk: Page) -> None:
     desk.goto("/")
     menu = desk.get_by_role("navigation", name="Main")
+    load_pages()
     labels = [entry.label for group in shown_menu() for entry in group.entries]
     expect(menu.get_by_role("link")).to_have_text(labels)
     expect(menu.get_by_role("link", name="Home")).to_have_attribute("aria-current", "page")
@@ -80,6 +82,7 @@ def test_the_menu_lists_the_pages_there_are_and_marks_the_open_one(desk: Page) -
 
 def test_every_page_of_the_menu_opens_without_a_complaint_in_the_console(desk: Page, server: Server) -> None:
     complaints: list[str] = []
+    load_pages()
     desk.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     desk.on("pageerror", lambda error: complaints.append(str(error)))
     for group in shown_menu():

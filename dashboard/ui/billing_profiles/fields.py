@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard.billing.views import BillingProfile, CollectionMethod, TaxConfig, Workflow
+from dashboard.billing.views import BillingProfile, CollectionMethod, Workflow
 from dashboard.customers.views import Address
 from dashboard.kit.errors import InvalidInput, MeterdeskError
 from dashboard.ui.billing_profiles.waits import Wait, text_from_wait, wait_from_text
@@ -142,10 +142,3 @@ class Problems:
         """Raises InvalidInput with everything that was noted."""
         if self.fields:
             raise InvalidInput("Some fields need another look.", fields=self.fields)
-
-
-def default_tax(code: str, behavior: str) -> TaxConfig:
-    """The profile's default tax, none where the form left it open."""
-    from dashboard.billing.views import TaxBehavior
-
-    return TaxConfig(behavior=TaxBehavior(behavior) if behavior else None, stripe_code=code or None)

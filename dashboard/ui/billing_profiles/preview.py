@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from dateutil.relativedelta import relativedelta
 
+from dashboard.billing.collection_dates import due_at
 from dashboard.billing.views import CollectionMethod
 from dashboard.kit.durations import Duration
 from dashboard.ui.billing_profiles.waits import wait_in_words
@@ -37,22 +38,32 @@ def example_period_end(now: datetime) -> datetime:
 
 
 def preview(waits: Waits, period_end: datetime) -> list[PreviewStep]:
-    """The dates of an invoice for a period that ends at `period_end`. Raises BadDuration or TimeOutOfRange."""
+    """The dates of an invoice for a period that ends at `period_end`, by the billing room's own rules.
+
+    Raises BadDuration or TimeOutOfRange.
+    """
     collected = Duration.parse(waits.collection_interval).added_to(period_end)
     sendable = Duration.parse(waits.draft_period).added_to(collected)
+    due = due_at(True, Duration.parse(waits.due_after), sendable, None)
     return [
         PreviewStep("The period ends", _written(period_end), "An example: the end of this month, midnight UTC."),
-        PreviewStep("Late usage counts until", _written(collected), _after(waits.collection_interval, "period's end")),
+        PreviewStep(
+            "Late usage counts until",
+            _written(collected),
+            _after(waits.collection_interval, "the period’s end") + " Invoices without usage do not wait.",
+        ),
         _approval(waits, sendable),
         _sending(waits, sendable),
-        _payment(waits, sendable),
+        _payment(waits, due),
     ]
 
 
 def _approval(waits: Waits, at: datetime) -> PreviewStep:
     if waits.auto_advance:
         return PreviewStep("Invoice approved", _written(at), _by_itself(waits.draft_period))
-    return PreviewStep("Invoice approved", "When somebody approves it", f"Possible from {_written(at)} on.")
+    return PreviewStep(
+        "Invoice approved", "When somebody approves it", f"It is ready to be looked at on {_written(at)}."
+    )
 
 
 def _sending(waits: Waits, at: datetime) -> PreviewStep:
@@ -60,28 +71,23 @@ def _sending(waits: Waits, at: datetime) -> PreviewStep:
     return PreviewStep(
         "Stripe e-mails the invoice" if sends else "Stripe charges the customer",
         _written(at) if waits.auto_advance else "Right after the approval",
-        "Stripe's own hour before finalising does not apply: Meterdesk finalises the invoice itself.",
+        "Stripe’s own hour before finalising does not apply: Meterdesk finalises the invoice itself.",
     )
 
 
-def _payment(waits: Waits, at: datetime) -> PreviewStep:
+def _payment(waits: Waits, due: datetime | None) -> PreviewStep:
     if waits.collection_method is CollectionMethod.CHARGE_AUTOMATICALLY:
         return PreviewStep(
             "Paid", "As soon as the charge goes through", "Cards within seconds, bank debits within days."
         )
-    if not waits.auto_advance:
+    if not waits.auto_advance or due is None:
         return PreviewStep("Payment due", f"{wait_in_words(waits.due_after)} after sending", "Overdue from then on.")
-    due = Duration.parse(waits.due_after).added_to(at)
     return PreviewStep("Payment due", _written(due), _after(waits.due_after, "sending") + " Overdue from then on.")
 
 
 def _after(duration: str, what: str) -> str:
     words = wait_in_words(duration)
-    return f"At once at the {what}." if words == "no wait" else f"{words[:1].upper()}{words[1:]} after {_the(what)}."
-
-
-def _the(what: str) -> str:
-    return what if what == "sending" else f"the {what}"
+    return f"At once at {what}." if words == "no wait" else f"{words[:1].upper()}{words[1:]} after {what}."
 
 
 def _by_itself(draft_period: str) -> str:

@@ -25,7 +25,16 @@ from dashboard.kit.errors import InvalidInput, MeterdeskError
 from dashboard.kit.inputs import parse_input
 from dashboard.stripe_app.apps import get_stripe_app
 from dashboard.stripe_app.views import AppState
-from dashboard.ui.billing_profiles.fields import METHODS, TAX_OFF, TAXES, Problems, labels_of, tax_in_words, text_of, wait_of
+from dashboard.ui.billing_profiles.fields import (
+    METHODS,
+    TAX_OFF,
+    TAXES,
+    Problems,
+    labels_of,
+    tax_in_words,
+    text_of,
+    wait_of,
+)
 from dashboard.ui.billing_profiles.waits import wait_in_words
 
 PATH = "/settings/billing-profiles"

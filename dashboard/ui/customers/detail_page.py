@@ -3,8 +3,8 @@
 import reflex as rx
 
 from dashboard.ui import components as ui
-from dashboard.ui.customers.billing_section import billing_section
-from dashboard.ui.customers.charges_section import charges_section
+from dashboard.ui.customers.billing_section import CustomerBillingState, billing_section
+from dashboard.ui.customers.charges_section import ChargesState, charges_section
 from dashboard.ui.customers.detail_state import CheckoutRow, CustomerState, HitRow, Need
 from dashboard.ui.customers.forms import customer_fields
 from dashboard.ui.routes import page
@@ -19,7 +19,13 @@ CHECKOUTS = {
 }
 
 
-@page("/customers/[customer_id]", title="Customer", name=S.customer.name, parent="/customers", on_load=S.load)
+@page(
+    "/customers/[customer_id]",
+    title="Customer",
+    name=S.customer.name,
+    parent="/customers",
+    on_load=[S.load, CustomerBillingState.load, ChargesState.load],
+)
 def customer() -> rx.Component:
     return rx.cond(
         S.missing,

@@ -7,7 +7,7 @@ from typing import Any
 import reflex as rx
 
 from dashboard.backend import Backend, running
-from dashboard.billing.queries import customer_billing
+from dashboard.billing.overrides import customer_billing
 from dashboard.customers import queries, service
 from dashboard.customers.inputs import UpdateCustomer
 from dashboard.customers.views import Address, Customer

@@ -17,7 +17,9 @@ _HEALTH = StripeAppPage.health
 
 def app_page() -> rx.Component:
     return ui.stack(
-        ui.link(ui.icon("arrow-left", 14), "All Stripe accounts", href=PATH, class_name="inline-flex items-center gap-1"),
+        ui.link(
+            ui.icon("arrow-left", 14), "All Stripe accounts", href=PATH, class_name="inline-flex items-center gap-1"
+        ),
         rx.cond(
             StripeAppPage.loading,
             ui.stack(ui.skeleton("h-7 w-64"), ui.skeleton_card(4), ui.skeleton_card(4), gap=6),
@@ -57,7 +59,9 @@ def _problems() -> rx.Component:
     return ui.callout(
         rx.el.ul(rx.foreach(_HEALTH.problems, lambda line: rx.el.li(line, class_name="break-words"))),
         rx.cond(
-            _APP.status_reason, rx.el.p("Stripe said: ", _APP.status_reason, class_name="mt-1 break-words"), rx.fragment()
+            _APP.status_reason,
+            rx.el.p("Stripe said: ", _APP.status_reason, class_name="mt-1 break-words"),
+            rx.fragment(),
         ),
         title="This needs you",
         tone="danger",

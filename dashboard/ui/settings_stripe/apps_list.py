@@ -56,7 +56,7 @@ def _app(app: rx.Var[AppView] | Any) -> rx.Component:
             ui.icon("chevron-right", 16, "text-muted mt-1"),
             class_name="flex items-start justify-between gap-3",
         ),
-        rx.el.p(
+        rx.el.div(
             ui.code(app.account_id),
             rx.el.span(app.place),
             rx.cond(
@@ -135,7 +135,9 @@ def _invitation() -> rx.Component:
         ),
         ui.grid(
             _part("file-text", "Stripe Invoicing", "Sends invoices and keeps them up to date here."),
-            _part("credit-card", "Stripe Payments", "Collects by card, bank debit and more. It keeps the card details."),
+            _part(
+                "credit-card", "Stripe Payments", "Collects by card, bank debit and more. It keeps the card details."
+            ),
             _part("landmark", "Stripe Tax", "Optional: works out tax by where you and your customers are."),
             columns=3,
         ),

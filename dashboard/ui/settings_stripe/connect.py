@@ -125,9 +125,7 @@ def _found(found: rx.Var[KeyView] | Any) -> rx.Component:
                 ui.environment_badge(found.environment),
                 rx.cond(found.restricted, ui.badge("Restricted key", "info", "shield"), rx.fragment()),
             ),
-            rx.el.p(
-                ui.code(found.account_id), " ", found.place, class_name="mt-1 text-[13px] text-muted break-words"
-            ),
+            rx.el.p(ui.code(found.account_id), " ", found.place, class_name="mt-1 text-[13px] text-muted break-words"),
             class_name="rounded-card border border-success-line bg-success-soft p-4",
         ),
         rx.match(
@@ -164,7 +162,9 @@ def _found(found: rx.Var[KeyView] | Any) -> rx.Component:
                 ),
             ),
             ui.inline(
-                rx.cond(found.is_polling, ui.icon("refresh-cw", 15, "text-muted"), ui.icon("webhook", 15, "text-muted")),
+                rx.cond(
+                    found.is_polling, ui.icon("refresh-cw", 15, "text-muted"), ui.icon("webhook", 15, "text-muted")
+                ),
                 rx.el.span(found.delivery, class_name="min-w-0 flex-1 text-[13px] text-muted"),
                 class_name="!flex-nowrap !items-start",
             ),

@@ -194,8 +194,15 @@ def _done() -> rx.Component:
         ui.card(
             rx.el.ol(
                 _next("users", "Create a customer", "And link them to Stripe, or send a checkout link.", "/customers"),
-                _next("receipt-text", "Invoice them", "Add a charge, press “Invoice now”, watch it get paid.", "/invoices"),
-                _next("key-round", "Send usage", "Create an API key, so that your programs can report usage.", "/settings/api-keys"),
+                _next(
+                    "receipt-text", "Invoice them", "Add a charge, press “Invoice now”, watch it get paid.", "/invoices"
+                ),
+                _next(
+                    "key-round",
+                    "Send usage",
+                    "Create an API key, so that your programs can report usage.",
+                    "/settings/api-keys",
+                ),
                 class_name="divide-y divide-line",
             ),
             title="What next",

@@ -4,25 +4,13 @@ import reflex as rx
 
 from dashboard.ui import components as ui
 from dashboard.ui.billing_profiles.choices import COUNTRIES, CURRENCIES
-from dashboard.ui.billing_profiles.fields import TAX_ENFORCED, TAX_OFF, TAX_ON
+from dashboard.ui.billing_profiles.fields import TAX_OFF
+from dashboard.ui.billing_profiles.form_parts import TAX_CARDS
 from dashboard.ui.settings_stripe.setup_state import TAX_FIELD, SetUpBilling
 from dashboard.ui.settings_stripe.wizard import wizard_head
 from dashboard.ui.tax_codes.picker import tax_code_field
 
 TAX_SETTINGS_AT_STRIPE = "https://dashboard.stripe.com/settings/tax"
-TAX_CARDS = (
-    ui.RadioCard(TAX_OFF, "Off", "Invoices carry no tax. Choose this if you do not charge any, or add it yourself."),
-    ui.RadioCard(
-        TAX_ON,
-        "On",
-        "Stripe Tax works it out. If Stripe cannot place a customer, their invoice goes out without tax and says so.",
-    ),
-    ui.RadioCard(
-        TAX_ENFORCED,
-        "On and enforced",
-        "The same, but an invoice whose tax cannot be worked out is held until somebody mends it.",
-    ),
-)
 
 
 def profile_step() -> rx.Component:

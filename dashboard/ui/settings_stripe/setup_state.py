@@ -211,7 +211,9 @@ async def _tax(app_id: str, *, fresh: bool = False) -> TaxView:
         found = await tax_settings(running().stripe, app_id, fresh=fresh)
     except MeterdeskError as error:
         return TaxView(problem=error.for_people())
-    missing = tuple(MISSING_IN_WORDS.get(name, name.replace("_", " ").replace(".", ": ")) for name in found.missing_fields)
+    missing = tuple(
+        MISSING_IN_WORDS.get(name, name.replace("_", " ").replace(".", ": ")) for name in found.missing_fields
+    )
     return TaxView(found.is_active, missing, found.provider or "")
 
 

@@ -11,7 +11,9 @@ STEPS = ("Account", "Collection", "Tax and profile", "Start billing")
 def wizard_head(step: int, title: str, description: str | None = None) -> rx.Component:
     """The way back, the step's title, and where it stands among the others (counted from 0)."""
     return ui.stack(
-        ui.link(ui.icon("arrow-left", 14), "All Stripe accounts", href=PATH, class_name="inline-flex items-center gap-1"),
+        ui.link(
+            ui.icon("arrow-left", 14), "All Stripe accounts", href=PATH, class_name="inline-flex items-center gap-1"
+        ),
         ui.page_header(title, description=description),
         ui.stepper(STEPS, step, label="Steps to connect Stripe"),
         gap=3,

@@ -133,7 +133,10 @@ def _row(code: Any) -> rx.Component:
                 ShellState.may_administer,
                 ui.inline(
                     ui.button(
-                        "Edit", ui.screen_reader_only(" ", code.name), size="small", on_click=TaxCodesState.edit(code.id)
+                        "Edit",
+                        ui.screen_reader_only(" ", code.name),
+                        size="small",
+                        on_click=TaxCodesState.edit(code.id),
                     ),
                     ui.icon_button("trash-2", "Delete " + code.name, on_click=TaxCodesState.ask_to_delete(code.id)),
                     class_name="justify-end !flex-nowrap",

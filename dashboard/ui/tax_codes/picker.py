@@ -62,6 +62,7 @@ def _search(name: str) -> rx.Component:
     return rx.el.div(
         rx.el.input(
             id=search_id(name),
+            name=search_id(name),
             type="search",
             on_change=TaxCodePicker.find.debounce(200),
             aria_label="Search tax codes",
@@ -110,7 +111,10 @@ def _error(sentence: Any) -> rx.Component:
     return rx.cond(
         sentence,
         rx.el.p(
-            ui.icon("circle-alert", 14), sentence, role="alert", class_name="flex items-center gap-1.5 text-[13px] text-danger-ink"
+            ui.icon("circle-alert", 14),
+            sentence,
+            role="alert",
+            class_name="flex items-center gap-1.5 text-[13px] text-danger-ink",
         ),
         rx.fragment(),
     )

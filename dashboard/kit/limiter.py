@@ -1,0 +1,203 @@
+"""Keeps calls to another company's API under its limits: per account, and per endpoint of an account.
+
+The leaky buckets are pyrate-limiter's (GCRA), in memory, or in Redis when several processes share an account. Who goes
+first when calls have to wait is decided here, within a process.
+"""
+
+import asyncio
+import bisect
+import inspect
+import logging
+import time
+from dataclasses import dataclass, field
+
+import redis.asyncio
+from pyrate_limiter import GCRA, Rate, RateItem, RedisStateStore, StateBucket
+
+logger = logging.getLogger(__name__)
+
+PEOPLE, FINALIZING, BACKGROUND = 0, 1, 2
+"""Who goes first: somebody who looks at a screen, an invoice on its way out, everything else."""
+
+BURST_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Calls per second. Never more than this many go out in any one second.
+
+    Stripe's figures (https://docs.stripe.com/rate-limits): 25 per endpoint, 25 in all in a sandbox, 100 in all live.
+    """
+
+    per_endpoint: float = 25
+    total_in_test_mode: float = 25
+    total_in_live_mode: float = 100
+
+    def total(self, livemode: bool) -> float:
+        return self.total_in_live_mode if livemode else self.total_in_test_mode
+
+
+@dataclass(order=True, slots=True)
+class _Caller:
+    priority: int
+    arrival: int
+    endpoint: str = field(compare=False)
+    may_go: "asyncio.Future[None]" = field(compare=False)
+    has_endpoint_token: bool = field(default=False, compare=False)
+
+
+class CallLimiter:
+    """Lets calls out one by one. Belongs to one event loop; close it at the end."""
+
+    def __init__(self, limits: Limits | None = None, *, redis_url: str | None = None) -> None:
+        self._limits = limits or Limits()
+        self._redis = redis.asyncio.from_url(redis_url) if redis_url else None
+        self._accounts: dict[tuple[str, bool], _Account] = {}
+
+    async def acquire(self, account: str, endpoint: str, *, livemode: bool, priority: int = BACKGROUND) -> None:
+        """Returns when one more call of `endpoint` may go out for `account`; lower `priority` goes first."""
+        await self._account(account, livemode).acquire(endpoint, priority)
+
+    def hold_back(self, account: str, seconds: float, *, livemode: bool) -> None:
+        """Lets nothing out for `account` for so long: the other side has said when to come back (Retry-After)."""
+        self._account(account, livemode).hold_back(seconds)
+
+    def waiting_count(self) -> int:
+        """How many calls wait for their turn (for metrics)."""
+        return sum(account.waiting_count for account in self._accounts.values())
+
+    async def close(self) -> None:
+        """Nobody is served any more; who still waits is cancelled."""
+        for account in self._accounts.values():
+            account.close()
+        if self._redis is not None:
+            await self._redis.aclose()
+
+    def _account(self, account: str, livemode: bool) -> "_Account":
+        key = (account, livemode)
+        if key not in self._accounts:
+            name = f"{'live' if livemode else 'test'}:{account}"
+            self._accounts[key] = _Account(name, self._limits.total(livemode), self._limits.per_endpoint, self._redis)
+        return self._accounts[key]
+
+
+class _Account:
+    def __init__(
+        self, name: str, total: float, per_endpoint: float, connection: "redis.asyncio.Redis | None" = None
+    ) -> None:
+        self._name = name
+        self._per_endpoint = per_endpoint
+        self._redis = connection
+        self._total = _Bucket(name, total, connection)
+        self._endpoints: dict[str, _Bucket] = {}
+        self._queue: list[_Caller] = []
+        self._arrivals = 0
+        self._held_until = 0.0
+        self._news = asyncio.Event()
+        self._server: asyncio.Task[None] | None = None
+
+    @property
+    def waiting_count(self) -> int:
+        return len(self._queue)
+
+    async def acquire(self, endpoint: str, priority: int) -> None:
+        self._arrivals += 1
+        caller = _Caller(priority, self._arrivals, endpoint, asyncio.get_running_loop().create_future())
+        bisect.insort(self._queue, caller)
+        self._news.set()
+        if self._server is None or self._server.done():
+            self._server = asyncio.create_task(self._serve())
+        await caller.may_go
+
+    def hold_back(self, seconds: float) -> None:
+        self._held_until = max(self._held_until, time.monotonic() + seconds)
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.cancel()
+        for caller in self._queue:
+            caller.may_go.cancel()
+
+    async def _serve(self) -> None:
+        while self._queue:
+            self._news.clear()
+            pause = await self._let_out()
+            if pause > 0:
+                # Whoever arrives meanwhile may be more urgent, or want another endpoint.
+                await _wait(self._news, pause)
+
+    async def _let_out(self) -> float:
+        """Lets out everyone who may go now, the most urgent first; answers the seconds until that is worth another try."""
+        pauses: dict[str, float] = {}
+        for caller in tuple(self._queue):
+            if (held := self._held_until - time.monotonic()) > 0:
+                return held
+            if caller.may_go.done():
+                self._queue.remove(caller)
+                continue
+            if caller.endpoint in pauses:
+                continue
+            if not caller.has_endpoint_token and (pause := await self._endpoint(caller.endpoint).take()) > 0:
+                pauses[caller.endpoint] = pause
+                continue
+            # It keeps this token if the account as a whole has to wait, so no token is lost.
+            caller.has_endpoint_token = True
+            if (pause := await self._total.take()) > 0:
+                return pause
+            self._queue.remove(caller)
+            if not caller.may_go.done():
+                caller.may_go.set_result(None)
+        return min(pauses.values(), default=0.0)
+
+    def _endpoint(self, endpoint: str) -> "_Bucket":
+        if endpoint not in self._endpoints:
+            self._endpoints[endpoint] = _Bucket(f"{self._name}:{endpoint}", self._per_endpoint, self._redis)
+        return self._endpoints[endpoint]
+
+
+class _Bucket:
+    def __init__(self, name: str, per_second: float, connection: "redis.asyncio.Redis | None") -> None:
+        self._name = name
+        self._alone = StateBucket([_rate(per_second)], GCRA())
+        self._shared = None
+        if connection is not None:
+            store = RedisStateStore(connection, f"meterdesk:limiter:{name}")
+            self._shared = StateBucket([_rate(per_second)], GCRA(), store)
+
+    async def take(self) -> float:
+        """Takes a token and answers 0, or answers the seconds until there is one."""
+        if self._shared is not None:
+            try:
+                return await _take(self._shared, self._name)
+            except redis.asyncio.RedisError as error:
+                logger.warning("rate limits are kept by each process alone: Redis does not answer (%s)", error)
+        return await _take(self._alone, self._name)
+
+
+async def _take(bucket: StateBucket, name: str) -> float:
+    item = RateItem(name, await _result(bucket.now()))
+    if await _result(bucket.put(item)):
+        return 0.0
+    return max(await _result(bucket.waiting(item)), 1) / 1000
+
+
+async def _result(value: object) -> int:
+    result = await value if inspect.isawaitable(value) else value
+    assert isinstance(result, int)
+    return result
+
+
+def _rate(per_second: float) -> Rate:
+    """A burst and then a steady flow, such that both together stay within any one second's limit."""
+    burst = max(1, int(per_second * BURST_SHARE))
+    steady = max(per_second - burst, per_second * (1 - BURST_SHARE))
+    # Rates are whole numbers per whole milliseconds.
+    return Rate(max(1, round(steady * 1000)), 1_000_000, burst=burst)
+
+
+async def _wait(news: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await news.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,81 @@
+"""Which job runs which function, and what is done every so often. `python -m dashboard.worker` runs only this."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from dashboard.backend import Backend, open_backend
+from dashboard.billing import jobs as billing_jobs
+from dashboard.kit.jobs import JobEngine, JobFunction, JobRun
+from dashboard.settings import Settings
+from dashboard.stripe_app import jobs as stripe_jobs
+
+EMBEDDED_WORKER = "METERDESK_EMBEDDED_WORKER"
+SWEEP_SECONDS = 60
+COLLECT_SECONDS = 5
+RECONCILE_SECONDS = 24 * 3600
+RETENTION_SECONDS = 3600
+
+logger = logging.getLogger(__name__)
+
+
+def job_functions(backend: Backend) -> dict[str, JobFunction]:
+    """Job name → what runs. The names and queues are each room's own (`JOBS`)."""
+
+    async def advance_invoice(_run: JobRun, invoice_id: str) -> None:
+        await billing_jobs.advance_invoice(backend.billing, invoice_id)
+
+    async def apply_stripe_event(_run: JobRun, event_id: str) -> None:
+        await stripe_jobs.stripe_event_apply(backend.stripe, event_id)
+
+    return {billing_jobs.ADVANCE: advance_invoice, stripe_jobs.APPLY: apply_stripe_event}
+
+
+@asynccontextmanager
+async def working(backend: Backend) -> AsyncIterator[None]:
+    """Runs jobs and periodic work for the length of the block."""
+    engine = JobEngine(backend.jobs, job_functions(backend))
+    engine.every(COLLECT_SECONDS, "advance due invoices", lambda: billing_jobs.sweep(backend.billing))
+    engine.every(SWEEP_SECONDS, "Stripe housekeeping", lambda: stripe_jobs.stripe_sweep(backend.stripe))
+    engine.every(RECONCILE_SECONDS, "compare invoices with Stripe", lambda: stripe_jobs.stripe_reconcile(backend.stripe))
+    await engine.start()
+    listening = asyncio.create_task(_listen_to_stripe(backend))
+    try:
+        yield
+    finally:
+        listening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await listening
+        await engine.stop()
+
+
+def embedded() -> bool:
+    """Whether the web process of this start also works (the default of `meterdesk up`)."""
+    return os.environ.get(EMBEDDED_WORKER, "0") == "1"
+
+
+async def _listen_to_stripe(backend: Backend) -> None:
+    """Reads events where there is no webhook, and fills gaps where there is one."""
+    while True:
+        try:
+            pause = await stripe_jobs.stripe_poll(backend.stripe)
+        except Exception:
+            logger.exception("polling Stripe's events failed; it goes on")
+            pause = backend.settings.events_poll_seconds
+        await asyncio.sleep(pause)
+
+
+async def _main() -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with open_backend(Settings()) as backend, working(backend):
+        await stopping.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())
