@@ -19,7 +19,6 @@ from dashboard.usage.event_store import EventStore
 from dashboard.usage.service import define_missing_meters
 from dashboard.usage.sql_event_store import SqlEventStore
 
-
 JOBS = {
     APPLY: Job("events"),
 }
@@ -58,8 +57,16 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
         clock = clock_from_text(settings.clock)
         changes = Changes(settings.redis_url)
         await closing.enter_async_context(changes.listening())
-        database = Database(settings.effective_database_url, clock=clock, changes=changes, audit_writer=AuditLog())
+        jobs = Jobs(settings.effective_database_url, JOBS)
+        closing.push_async_callback(jobs.close)
+        await asyncio.to_thread(jobs.prepare)
+        database = Database(
+            settings.effective_database_url, clock=clock, changes=changes, outbox=jobs, audit_writer=AuditLog()
+        )
         closing.push_async_callback(database.close)
+        secrets = SecretBox(_secret_key(settings))
+        stripe = _stripe_desk(settings, database, secrets)
+        closing.push_async_callback(stripe.gateways.close)
         backend = Backend(
             settings=settings,
             clock=clock,

@@ -78,7 +78,7 @@ async def _unsettled_counts(session: AsyncSession, app_id: str) -> dict[str, int
         .where(col(StripeEventRow.app_id) == app_id, col(StripeEventRow.state).in_(_UNSETTLED))
         .group_by(col(StripeEventRow.state))
     )
-    return {state: count for state, count in rows.tuples()}
+    return {state: count for state, count in rows}
 
 
 _UNSETTLED = (EventState.RECEIVED, EventState.WAITING, EventState.FAILED)

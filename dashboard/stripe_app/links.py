@@ -49,7 +49,7 @@ async def get_links(session: AsyncSession, customer_id: str) -> tuple[StripeLink
         .order_by(col(StripeCustomerLinkRow.id))
     )
     our_currency = customer.currency if customer else None
-    return tuple(link_view(link, app, our_currency) for link, app in rows.tuples())
+    return tuple(link_view(link, app, our_currency) for link, app in rows)
 
 
 async def get_link(session: AsyncSession, app_id: str, customer_id: str) -> StripeLink | None:

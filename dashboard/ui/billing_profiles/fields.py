@@ -7,7 +7,14 @@ from typing import Any
 from dashboard.billing.views import BillingProfile, CollectionMethod, Workflow
 from dashboard.customers.views import Address
 from dashboard.kit.errors import InvalidInput, MeterdeskError
-from dashboard.ui.billing_profiles.waits import Wait, text_from_wait, wait_from_text
+from dashboard.ui.billing_profiles.waits import (
+    USUAL_COLLECTION,
+    USUAL_DRAFT,
+    USUAL_DUE,
+    Wait,
+    text_from_wait,
+    wait_from_text,
+)
 
 METHODS = {
     CollectionMethod.CHARGE_AUTOMATICALLY.value: "Auto Collection",
@@ -26,9 +33,9 @@ class ProfileFields:
     description: str = ""
     app_id: str = ""
     method: str = CollectionMethod.CHARGE_AUTOMATICALLY.value
-    collection: Wait = Wait("1", "hours")
-    draft: Wait = Wait()
-    due: Wait = Wait("30", "days")
+    collection: Wait = USUAL_COLLECTION
+    draft: Wait = USUAL_DRAFT
+    due: Wait = USUAL_DUE
     approval: str = "auto"
     progressive: bool = True
     proration: str = "bill_actual_period"

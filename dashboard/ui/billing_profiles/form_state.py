@@ -16,7 +16,7 @@ from dashboard.ui import components as ui
 from dashboard.ui.billing_profiles.fields import METHODS, ProfileFields, fields_of
 from dashboard.ui.billing_profiles.preview import PreviewStep, Waits, example_period_end, preview
 from dashboard.ui.billing_profiles.profiles import PATH, create_profile_from_form, update_profile_from_form
-from dashboard.ui.billing_profiles.waits import Wait, text_from_wait
+from dashboard.ui.billing_profiles.waits import USUAL_COLLECTION, USUAL_DRAFT, USUAL_DUE, Wait, text_from_wait
 from dashboard.ui.listing import Address
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
@@ -33,9 +33,9 @@ class Typed:
     """What decides the dates, as it stands in the form."""
 
     method: str = CollectionMethod.CHARGE_AUTOMATICALLY.value
-    collection: Wait = Wait("1", "hours")
-    draft: Wait = Wait()
-    due: Wait = Wait("30", "days")
+    collection: Wait = USUAL_COLLECTION
+    draft: Wait = USUAL_DRAFT
+    due: Wait = USUAL_DUE
     approval: str = "auto"
 
 

@@ -121,7 +121,7 @@ def _collection() -> rx.Component:
                 "Usage that arrives late still counts until then. Too short a wait can make amounts wrong.", _ERRORS,
             ),
             wait_field(
-                "draft", "Wait before sending", _FIELDS.draft, "Time to look at the draft after it is complete.", _ERRORS
+                "draft", "Wait before sending", _FIELDS.draft, "Time to look at the complete draft.", _ERRORS
             ),
             _select(
                 "approval",

@@ -128,8 +128,8 @@ async def affected_by_default(profile_id: str) -> Affected:
     return Affected(
         if_default,
         f"“{current.name}” stays the default. “{profile.name}” bills the customers you give it to.",
-        f"It takes over from “{current.name}” ({METHODS[current.workflow.collection_method.value]}). Invoices that exist "
-        "already stay as they are.",
+        f"It takes over from “{current.name}” ({METHODS[current.workflow.collection_method.value]}). Invoices that "
+        "exist already stay as they are.",
     )
 
 

@@ -25,6 +25,11 @@ class Wait:
     unit: str = "days"
 
 
+NO_WAIT = Wait()
+USUAL_COLLECTION, USUAL_DRAFT, USUAL_DUE = Wait("1", "hours"), NO_WAIT, Wait("30", "days")
+"""What a new profile begins with, as in OpenMeter."""
+
+
 def wait_from_text(text: str) -> Wait:
     """The two fields for an ISO 8601 duration: `PT1H` is 1 hours; one that mixes units stays as it is written."""
     duration = Duration.parse(text)
@@ -37,7 +42,7 @@ def wait_from_text(text: str) -> Wait:
     }
     used = [unit for unit, number in parts.items() if number]
     if duration.is_zero:
-        return Wait()
+        return NO_WAIT
     if len(used) == 1 and not duration.seconds and not duration.is_negative:
         return Wait(str(parts[used[0]]), used[0])
     return Wait(text, "iso")

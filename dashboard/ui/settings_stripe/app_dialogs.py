@@ -14,7 +14,7 @@ def key_dialog() -> rx.Component:
         ui.form(
             rx.el.p(
                 "Paste a new key of the same account and mode: ",
-                ui.code(_APP.account_id), ", ", _APP.environment, ". The present one works until the new one is checked.",
+                ui.code(_APP.account_id), ", ", _APP.environment, ". The present one stays until then.",
             ),
             ui.text_field(
                 "api_key",

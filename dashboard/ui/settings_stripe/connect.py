@@ -180,7 +180,7 @@ def _what_happens() -> rx.Component:
                 rx.el.li(ui.icon("check", 15, "mt-[3px] text-success-ink"), rx.el.span(line), class_name="flex gap-2")
                 for line in (
                     "The key is checked and stored encrypted.",
-                    "A webhook is registered in Stripe when this server has a public address. Otherwise events are polled.",
+                    "A webhook is registered in Stripe if this server has a public address; if not, events are polled.",
                     "A customer portal configuration is made when the account has none.",
                     "If any of it fails, nothing stays behind, here or in Stripe.",
                 )

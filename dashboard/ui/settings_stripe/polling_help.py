@@ -18,13 +18,13 @@ def polling_help() -> rx.Component:
         ),
         rx.el.div(
             rx.el.p(
-                "Polling works as it is: payments show within seconds, and nothing is lost. Webhooks are faster and need an "
-                "https address that Stripe can reach. Start the server with it, then register the webhook here:"
+                "Polling works as it is: payments show within seconds, and nothing is lost. Webhooks are faster and need "
+                "an https address that Stripe can reach. Start the server with it, then register the webhook here:"
             ),
             ui.code_block(_WITH_ADDRESS, "Start with a public address"),
             rx.el.p(
-                "Stripe's own command line tool can carry test events to a laptop. With polling you do not need it: the same "
-                "event by both ways is applied once."
+                "Stripe's own command line tool can carry test events to a laptop. With polling you do not need it: the "
+                "same event by both ways is applied once."
             ),
             ui.code_block(_WITH_STRIPE_CLI, "Forward test events"),
             class_name="mt-3 flex flex-col gap-3 text-[13px] text-muted",

@@ -69,8 +69,8 @@ def _installed() -> rx.Component:
             _APP.is_polling,
             ui.stack(
                 rx.el.p(
-                    "Nothing was registered in Stripe for events, because this server has no public address. Events are "
-                    "polled: Meterdesk asks Stripe for news every few seconds, so payments show up by themselves."
+                    "Nothing was registered in Stripe for events, because this server has no public address. Events "
+                    "are polled: Meterdesk asks Stripe for news every few seconds, so payments show up by themselves."
                 ),
                 polling_help(),
                 gap=2,
@@ -114,8 +114,8 @@ def _method_card(
         aria_labelledby=identity,
         aria_describedby=f"{identity}-meaning",
         class_name=(
-            "flex h-full w-full flex-col rounded-card border border-line-strong bg-panel p-5 text-left transition-colors "
-            "hover:border-brand hover:bg-brand-soft"
+            "flex h-full w-full flex-col rounded-card border border-line-strong bg-panel p-5 text-left "
+            "transition-colors hover:border-brand hover:bg-brand-soft"
         ),
     )
 

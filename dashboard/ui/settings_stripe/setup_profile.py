@@ -79,7 +79,7 @@ def profile_step() -> rx.Component:
                         errors=errors,
                     ),
                     rx.el.p(
-                        "Waiting times, due dates and approval start with sensible values. You can change them at any time "
+                        "Waiting times, due dates and approval start with sensible values. Change them at any time "
                         "under Billing profiles.",
                         class_name="text-[13px] text-muted",
                     ),
@@ -120,8 +120,8 @@ def _tax_details() -> rx.Component:
             errors=SetUpBilling.errors,
         ),
         rx.el.p(
-            "Tax law depends on where you and your customers are and what you sell: ask a tax professional before you rely on "
-            "this. Stripe charges a fee per tax calculation.",
+            "Tax law depends on where you and your customers are and what you sell: ask a tax professional before you rely "
+            "on this. Stripe charges a fee per tax calculation.",
             class_name="text-[13px] text-muted",
         ),
     )

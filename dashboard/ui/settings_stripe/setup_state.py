@@ -1,4 +1,4 @@
-"""The wizard after the installation: how money is collected, tax, the billing profile, and whether it becomes the default.
+"""The wizard after the installation: collection, tax, the billing profile, and whether it becomes the default.
 
 Where one stands is in the address (`?app=…&step=…&method=…&profile=…`), so the wizard can be left and taken up again.
 """

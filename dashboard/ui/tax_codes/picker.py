@@ -70,7 +70,9 @@ def _search(name: str) -> rx.Component:
             auto_complete="off",
             # An input of no form: Enter in the search must not send the form around it.
             custom_attrs={"form": f"{name}_no_form"},
-            class_name="h-9 w-full rounded-control border border-line-strong bg-panel px-3 text-base md:text-sm text-ink",
+            class_name=(
+                "h-9 w-full rounded-control border border-line-strong bg-panel px-3 text-base md:text-sm text-ink"
+            ),
         ),
         rx.cond(TaxCodePicker.problem, ui.callout(TaxCodePicker.problem, tone="danger"), rx.fragment()),
         rx.el.ul(

@@ -1,0 +1,199 @@
+"""From pending lines to a draft."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlmodel import col
+
+from dashboard.billing.collection_dates import (
+    BillableCandidate,
+    billable_period,
+    collection_cutoff,
+    draft_until,
+    invoice_collection_at,
+)
+from dashboard.billing.documents import customer_snapshot, to_json
+from dashboard.billing.errors import AsOfInTheFuture, LinesNotBillable
+from dashboard.billing.gathering import anchor_of, gathering_rows, lock_billing_of, pending_dates, refresh_gathering
+from dashboard.billing.invoice_inputs import InvoicePendingLines
+from dashboard.billing.invoice_rows import SyncState, live_lines, note_step, read_invoice, touch
+from dashboard.billing.line_rating import FLAT_KIND, terms_of
+from dashboard.billing.lines import add_up, apply_tax
+from dashboard.billing.metering import aggregation_of
+from dashboard.billing.numbering import draft_number
+from dashboard.billing.overrides import customer_billing
+from dashboard.billing.progressive import NothingToInvoice
+from dashboard.billing.sequences import DRAFT, next_number
+from dashboard.billing.tables import DetailLineRow, InvoiceLineRow, InvoiceRow
+from dashboard.billing.views import CustomerBilling, Invoice, InvoiceStatus, Workflow
+from dashboard.customers.queries import live_customer
+from dashboard.customers.views import Customer
+from dashboard.kit.calendar import Duration, Period
+from dashboard.kit.database import Work
+from dashboard.kit.ids import new_id
+
+ADVANCE_JOB = "invoice.advance"
+
+
+async def invoice_pending_lines(
+    work: Work, wanted: InvoicePendingLines, *, bypass_alignment: bool = True
+) -> tuple[Invoice, ...]:
+    """Makes a draft, one per currency, of what is pending, and lets the worker carry it on.
+
+    The customer's billing is copied onto it: later changes do not reach it. A line that is billed in part leaves the
+    rest pending. `bypass_alignment` False waits for the workflow's fixed dates.
+
+    Raises CustomerNotFound, CustomerDeleted, NoBillingProfile, AsOfInTheFuture, LinesNotBillable (a named line is not
+    due, or not pending), NothingToInvoice.
+    """
+    as_of = wanted.as_of or work.now
+    if as_of > work.now:
+        raise AsOfInTheFuture(f"{as_of.isoformat()} has not come yet.", field="as_of")
+    customer = await live_customer(work.session, wanted.customer_id)
+    await lock_billing_of(work, customer.id)
+    billing = await customer_billing(work.session, customer.id)
+    workflow = billing.workflow
+    cutoff = collection_cutoff(
+        workflow.collection_alignment, anchor_of(workflow), as_of, bypass_alignment=bypass_alignment
+    )
+    drafts: list[InvoiceRow] = []
+    left = None if wanted.line_ids is None else set(wanted.line_ids)
+    for gathering in await gathering_rows(work.session, customer.id, wanted.currency):
+        pieces = await _due_pieces(work, gathering, wanted, workflow, cutoff)
+        if left is not None:
+            left -= {piece.line.id for piece in pieces}
+        if pieces:
+            drafts.append(await _make_draft(work, gathering, pieces, customer, billing))
+    if left:
+        raise LinesNotBillable(
+            f"{len(left)} of the chosen lines cannot be invoiced now.", details={"line_ids": sorted(left)}
+        )
+    if not drafts:
+        raise NothingToInvoice(f"Nothing of {customer.name} can be invoiced now.")
+    return tuple([await read_invoice(work.session, row, work.now) for row in drafts])
+
+
+async def ask_to_advance(work: Work, row: InvoiceRow) -> None:
+    """Lets the worker carry an invoice on as soon as this commits."""
+    row.wake_at = work.now
+    await work.session.flush()
+    await work.enqueue(ADVANCE_JOB, f"{row.id}:{row.version}", invoice_id=row.id)
+
+
+def set_dates(row: InvoiceRow, lines: Sequence[InvoiceLineRow], workflow: Workflow) -> None:
+    """Until when a draft waits for late usage, and until when it can be looked at."""
+    row.collection_at = invoice_collection_at(Duration.parse(workflow.collection_interval), pending_dates(lines))
+    row.draft_until = draft_until(
+        workflow.auto_advance, Duration.parse(workflow.draft_period), row.created_at, row.collection_at
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    line: InvoiceLineRow
+    period: Period
+    invoice_at: datetime
+
+    @property
+    def is_whole(self) -> bool:
+        return self.period.end == self.line.period_to
+
+
+async def _due_pieces(
+    work: Work, gathering: InvoiceRow, wanted: InvoicePendingLines, workflow: Workflow, cutoff: datetime
+) -> list[_Piece]:
+    progressive = workflow.progressive_billing if wanted.progressive_billing is None else wanted.progressive_billing
+    pieces: list[_Piece] = []
+    for line in await live_lines(work.session, gathering.id):
+        if wanted.line_ids is not None and line.id not in wanted.line_ids:
+            continue
+        if wanted.before_its_date and line.kind == FLAT_KIND:
+            pieces.append(_Piece(line, Period(line.period_from, line.period_to), line.invoice_at))
+            continue
+        candidate = BillableCandidate(
+            price=terms_of(line).price,
+            service_period=Period(line.period_from, line.period_to),
+            invoice_at=line.invoice_at,
+            aggregation=await aggregation_of(work.session, line),
+            was_split=line.period_from != line.full_period_from,
+        )
+        period = billable_period(candidate, cutoff, progressive_billing=progressive)
+        if period is not None:
+            invoice_at = line.invoice_at if period.end == line.period_to else period.end
+            pieces.append(_Piece(line, period, invoice_at))
+    return pieces
+
+
+async def _make_draft(
+    work: Work, gathering: InvoiceRow, pieces: Sequence[_Piece], customer: Customer, billing: CustomerBilling
+) -> InvoiceRow:
+    profile, workflow = billing.profile, billing.workflow
+    row = InvoiceRow(
+        id=new_id(),
+        number=draft_number(customer.name, await next_number(work.session, DRAFT)),
+        status=InvoiceStatus.DRAFT_CREATED.value,
+        tab="draft",
+        customer_id=customer.id,
+        customer_name=customer.name,
+        customer_key=customer.key,
+        customer_snapshot=customer_snapshot(customer),
+        currency=gathering.currency,
+        billing_profile_id=profile.id,
+        app_id=profile.app_id,
+        collection_method=workflow.collection_method.value,
+        workflow=to_json(workflow),
+        supplier=to_json(profile.supplier),
+        metadata_={},
+        created_at=work.now,
+        updated_at=work.now,
+        status_since=work.now,
+        sync_state=SyncState.NONE,
+    )
+    work.session.add(row)
+    await work.session.flush()
+    lines = [await _move(work, piece, row) for piece in pieces]
+    await apply_tax(work.session, lines, workflow)
+    add_up(row, lines)
+    set_dates(row, lines, workflow)
+    note_step(work, row, None, row.status, "invoice")
+    touch(work, row)
+    await work.session.flush()
+    await refresh_gathering(work, gathering, workflow)
+    work.audit("invoice.created", "invoice", row.id, customer=customer.id, number=row.number, lines=len(lines))
+    await ask_to_advance(work, row)
+    return row
+
+
+async def _move(work: Work, piece: _Piece, invoice: InvoiceRow) -> InvoiceLineRow:
+    """The whole line, which keeps its id; or a new line for the part that is billed, the rest waits on as it was."""
+    line = piece.line
+    if not piece.is_whole:
+        rest, line = line, _part_of(line, piece, work.now)
+        rest.period_from = piece.period.end
+        rest.updated_at = work.now
+        work.session.add(line)
+    line.invoice_id = invoice.id
+    line.updated_at = work.now
+    await work.session.flush()
+    await work.session.execute(
+        update(DetailLineRow).where(col(DetailLineRow.line_id) == line.id).values(invoice_id=invoice.id)
+    )
+    return line
+
+
+def _part_of(line: InvoiceLineRow, piece: _Piece, now: datetime) -> InvoiceLineRow:
+    values = {name: getattr(line, name) for name in InvoiceLineRow.model_fields}
+    values |= {
+        "id": new_id(),
+        "reference": None,
+        "period_from": piece.period.start,
+        "period_to": piece.period.end,
+        "invoice_at": piece.invoice_at,
+        "created_at": now,
+        "updated_at": now,
+    }
+    return InvoiceLineRow(**values)
+
+

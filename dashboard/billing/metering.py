@@ -1,0 +1,84 @@
+"""The quantity of metered lines: which meter counts, and what it says up to the end of a piece."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dashboard.billing.errors import FeatureHasNoMeter
+from dashboard.billing.tables import InvoiceLineRow
+from dashboard.catalog.features import features_by_key
+from dashboard.catalog.plan_errors import FeatureNotFound
+from dashboard.catalog.plan_views import Feature
+from dashboard.customers.queries import get_customer, usage_names
+from dashboard.kit.errors import MeterdeskError
+from dashboard.usage.errors import MeterNotFound
+from dashboard.usage.event_store import EventStore
+from dashboard.usage.meter_rules import Aggregation
+from dashboard.usage.queries import get_meter, measured_quantity
+from dashboard.usage.views import Meter
+
+
+@dataclass(frozen=True, slots=True)
+class MeteredLine:
+    """All that is needed to ask the event store for a line, read beforehand so that no transaction stays open."""
+
+    line_id: str
+    meter: Meter
+    subjects: tuple[str, ...]
+    filters: dict[str, tuple[str, ...]]
+    line: InvoiceLineRow
+
+
+@dataclass(frozen=True, slots=True)
+class Unmeasurable:
+    """A line whose quantity cannot be told; it is held back, the others are not."""
+
+    line_id: str
+    name: str
+    reason: MeterdeskError
+
+
+async def aggregation_of(session: AsyncSession, line: InvoiceLineRow) -> Aggregation | None:
+    """How the line's meter adds up; None for a flat line, or when feature or meter are gone."""
+    feature = await _feature(session, line)
+    if feature is None or feature.meter_id is None:
+        return None
+    try:
+        return (await get_meter(session, feature.meter_id)).aggregation
+    except MeterNotFound:
+        return None
+
+
+async def metered_line(session: AsyncSession, line: InvoiceLineRow) -> MeteredLine | Unmeasurable:
+    """What to ask the event store for a line."""
+    try:
+        feature = await _feature(session, line)
+        if feature is None:
+            raise FeatureNotFound(f"There is no feature {line.feature_key!r}.")
+        if feature.meter_id is None:
+            raise FeatureHasNoMeter(f"The feature {feature.key} has no meter.")
+        meter = await get_meter(session, feature.meter_id)
+    except MeterdeskError as reason:
+        return Unmeasurable(line.id, line.name, reason)
+    subjects = usage_names(await get_customer(session, line.customer_id))
+    return MeteredLine(line.id, meter, subjects, dict(feature.filters), line)
+
+
+async def quantities_so_far(store: EventStore, lines: Sequence[MeteredLine]) -> dict[str, Decimal]:
+    """Line id → everything metered from the start of its full period to the end of the piece, as known now."""
+    return {
+        one.line_id: await measured_quantity(
+            store, one.meter, one.subjects, one.line.full_period_from, one.line.period_to, one.filters
+        )
+        if one.subjects
+        else Decimal(0)
+        for one in lines
+    }
+
+
+async def _feature(session: AsyncSession, line: InvoiceLineRow) -> Feature | None:
+    if line.feature_key is None:
+        return None
+    return (await features_by_key(session, [line.feature_key])).get(line.feature_key)
