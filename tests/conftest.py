@@ -18,7 +18,8 @@ from dashboard.kit.database import Database, sync_url
 from dashboard.kit.ids import new_id
 from dashboard.settings import Settings
 from dashboard.tables import METADATA
-from tests.servers import postgresql_url as postgresql_url
+
+pytest_plugins = ["tests.servers"]
 
 ROOT = Path(__file__).parent.parent
 
@@ -58,9 +59,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         return
     template: URL = request.getfixturevalue("_postgresql_with_tables")
     name = f"test_{new_id().lower()}"
-    on_server(template, f'CREATE DATABASE {name} TEMPLATE "{template.database}"')
+    _on_server(template, f'CREATE DATABASE {name} TEMPLATE "{template.database}"')
     yield template.set(database=name).render_as_string(hide_password=False)
-    on_server(template, f"DROP DATABASE {name} WITH (FORCE)")
+    _on_server(template, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -81,10 +82,10 @@ def _sqlite_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def _postgresql_with_tables(postgresql_url: str) -> Iterator[URL]:
     template = make_url(postgresql_url).set(database=f"template_{new_id().lower()}")
-    on_server(make_url(postgresql_url), f"CREATE DATABASE {template.database}")
+    _on_server(make_url(postgresql_url), f"CREATE DATABASE {template.database}")
     _create_tables(template)
     yield template
-    on_server(make_url(postgresql_url), f"DROP DATABASE {template.database}")
+    _on_server(make_url(postgresql_url), f"DROP DATABASE {template.database}")
 
 
 def _create_tables(url: URL) -> None:
@@ -93,7 +94,7 @@ def _create_tables(url: URL) -> None:
     engine.dispose()
 
 
-def on_server(url: URL, statement: str) -> None:
+def _on_server(url: URL, statement: str) -> None:
     """Runs `statement` outside of any transaction in the PostgreSQL server of `url`."""
     maintenance = sync_url(url.set(database="postgres"))
     engine = create_engine(maintenance, isolation_level="AUTOCOMMIT")

@@ -145,8 +145,8 @@ class House:
         return answer.json()
 
     async def fault(self, **order: Any) -> None:
-        """Orders a fault at the sandbox, for this account only."""
-        answer = await self.sandbox.post("/_sandbox/faults", json={"account": await self.account_id(), **order})
+        """Orders bad weather at the sandbox."""
+        answer = await self.sandbox.post("/_sandbox/faults", json=order)
         assert answer.status_code < 300, answer.text
 
     async def clear_faults(self) -> None:
@@ -157,7 +157,8 @@ class House:
     async def exchanges(self, since: int = 0) -> list[dict[str, Any]]:
         """What the sandbox was asked for this account, oldest first, each with its number `n`."""
         answer = await self.sandbox.get("/_sandbox/exchanges", params={"after": since})
-        return [one for one in answer.json()["exchanges"] if one["account"] == await self.account_id()]
+        account = await self.account_id()
+        return [one for one in answer.json() if one["account"] in (account, self.account)]
 
     async def account_id(self) -> str:
         return (await self.stripe("GET", "/v1/account"))["id"]
@@ -184,5 +185,6 @@ async def house(database_url: str, clock: FixedClock, sandbox_url: str) -> Async
     desk = StripeDesk(database, SecretBox("a secret key"), gateways)
     async with httpx.AsyncClient(base_url=sandbox_url) as sandbox:
         yield House(desk, clock, jobs, sandbox, new_id().lower())
+        await sandbox.delete("/_sandbox/faults")
     await gateways.close()
     await database.close()

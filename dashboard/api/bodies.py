@@ -1,8 +1,17 @@
-"""Reading request bodies with a limit, before anything is parsed."""
+"""Reading request bodies with a limit, and refusing what no JSON document of ours can hold."""
+
+import json
+import re
+from typing import Any
 
 from fastapi import Request
+from starlette.types import Message, Receive
 
-from dashboard.kit.errors import TooLarge
+from dashboard.kit.errors import InvalidInput, TooLarge
+
+JSON_BODY_BYTES_MAX = 1024 * 1024
+# What our databases cannot store (U+0000, halves of surrogate pairs) and numbers that JSON does not have.
+_SUSPICIOUS = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|NaN|Infinity")
 
 
 async def read_body(request: Request, bytes_max: int) -> bytes:
@@ -18,6 +27,43 @@ async def read_body(request: Request, bytes_max: int) -> bytes:
             raise _too_large(bytes_max)
         parts.append(part)
     return b"".join(parts)
+
+
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives `body`, then goes on with the real one."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def next_message() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return next_message
+
+
+def check_json(body: bytes) -> None:
+    """Raises InvalidInput for letters that cannot be stored and for NaN and Infinity. Other mistakes are found later."""
+    if not _SUSPICIOUS.search(body):
+        return
+    try:
+        document = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return
+    _refuse_unstorable(document)
+
+
+def _refuse_constant(text: str) -> None:
+    raise InvalidInput(f"{text} is not a number in JSON.")
+
+
+def _refuse_unstorable(document: Any) -> None:
+    waiting = [document]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting += [*one.keys(), *one.values()]
+        elif isinstance(one, list):
+            waiting += one
+        elif isinstance(one, str) and any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in one):
+            raise InvalidInput("A text holds a null character or half of a surrogate pair.")
 
 
 def _too_large(bytes_max: int) -> TooLarge:

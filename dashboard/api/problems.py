@@ -3,16 +3,20 @@
 v1 lists fields under `extensions.validationErrors`; v3 lists them under `invalid_parameters`, which a 400 must have.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic.alias_generators import to_camel
 from starlette.exceptions import HTTPException
 
-from dashboard.kit.errors import Gone, InvalidInput, MeterdeskError, TooManyRequests
+from dashboard.kit.errors import Gone, InvalidInput, MeterdeskError, NotSignedIn
 from dashboard.kit.ids import new_id
+from dashboard.stripe_app.errors import StripeInvalidRequest, StripeRefused
 
 PROBLEM_JSON = "application/problem+json"
 V3_PREFIXES = ("/v3/", "/api/v3/")
@@ -33,18 +37,51 @@ _TITLES: Mapping[int, str] = {
     501: "Not Implemented",
     503: "Service Unavailable",
 }
-# Pydantic's names for a broken rule, in the words of v3's `rule`.
+# What the reference server answers with 400 although it is a conflict (and v3's contract has no 409 there).
+_BAD_REQUESTS = frozenset(
+    {"default_profile_cannot_be_deleted", "default_profile_cannot_be_unset", "profile_referenced"}
+)
+# Pydantic's names for a broken rule, in the words of v3's `rule`. Those of the second table come with a limit.
 _RULES = {
     "missing": "required",
     "extra_forbidden": "unknown_property",
-    "enum": "enum",
-    "literal_error": "enum",
-    "string_too_short": "min_length",
-    "string_too_long": "max_length",
+    "string_type": "is_string",
+    "bool_type": "is_boolean",
+    "int_type": "is_integer",
+    "dict_type": "is_object",
+    "list_type": "is_array",
+    "model_type": "is_object",
+    "model_attributes_type": "is_object",
     "string_pattern_mismatch": "matches_regex",
-    "too_short": "min_items",
-    "too_long": "max_items",
 }
+_LIMITS = {
+    "string_too_short": ("min_length", "minimum"),
+    "string_too_long": ("max_length", "maximum"),
+    "too_short": ("min_items", "minimum"),
+    "too_long": ("max_items", "maximum"),
+}
+_SOURCES = ("path", "query", "header", "body")
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """What is wrong at one place of a request; `more` is what v3's rule demands beside it."""
+
+    field: str
+    sentence: str
+    rule: str = "invalid"
+    code: str = InvalidInput.code
+    source: str = "body"
+    more: tuple[tuple[str, Any], ...] = ()
+
+    def for_v1(self) -> dict[str, Any]:
+        return {"field": self.field, "code": self.code, "message": self.sentence}
+
+    def for_v3(self) -> dict[str, Any]:
+        return {"field": self.field, "rule": self.rule, "reason": self.sentence, "source": self.source} | dict(
+            self.more
+        )
 
 
 class ProblemResponse(JSONResponse):
@@ -63,12 +100,11 @@ def problem(
     status: int,
     detail: str,
     *,
-    fields: Mapping[str, tuple[str, str]] | None = None,
-    code: str | None = None,
-    more: Mapping[str, Any] | None = None,
+    fields: Sequence[FieldProblem] = (),
+    extensions: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> ProblemResponse:
-    """An answer that says what went wrong. `fields` maps a place to (rule, sentence)."""
+    """An answer that says what went wrong."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": _TITLES.get(status, "Error"),
@@ -76,37 +112,38 @@ def problem(
         "detail": detail,
         "instance": f"urn:request:{new_id()}",
     }
-    places = dict(fields or {})
     if is_v3(request):
         if status == 400:
-            places = places or {"request": (code or "invalid", detail)}
-            body["invalid_parameters"] = [
-                {"field": _bare(place), "rule": rule, "reason": sentence, "source": _source(place)}
-                for place, (rule, sentence) in places.items()
-            ]
+            places = fields or [FieldProblem("request", detail)]
+            body["invalid_parameters"] = [one.for_v3() for one in places]
     else:
-        extensions = dict(more or {}) | ({"code": code} if code else {})
-        if places:
-            extensions["validationErrors"] = [
-                {"field": _bare(place), "code": rule, "message": sentence} for place, (rule, sentence) in places.items()
-            ]
-        if extensions:
-            body["extensions"] = extensions
+        more = dict(extensions or {})
+        if fields:
+            more["validationErrors"] = [one.for_v1() for one in fields]
+        if more:
+            body["extensions"] = more
     return ProblemResponse(body, status_code=status, headers=dict(headers or {}))
 
 
 def problem_from(request: Request, error: MeterdeskError) -> ProblemResponse:
     """`error` as a problem document: what is wrong, what to do, and one entry per field that needs another look."""
     headers: dict[str, str] = {}
-    if isinstance(error, TooManyRequests):
-        headers["Retry-After"] = str(max(1, round(error.retry_after_seconds)))
-    if error.status == 401:
+    retry_after: float | None = getattr(error, "retry_after_seconds", None)
+    if retry_after is not None:
+        headers["Retry-After"] = str(max(1, round(retry_after)))
+    if isinstance(error, NotSignedIn):
         headers["WWW-Authenticate"] = "Bearer"
-    # What was deleted is 412 in v1 and 410 in v3 (reference server).
-    status = 412 if isinstance(error, Gone) and not is_v3(request) else error.status
-    fields = {name: (error.code, sentence) for name, sentence in error.fields.items()}
-    more = error.details | ({"remedy": error.what_to_do} if error.what_to_do else {})
-    return problem(request, status, error.for_people(), fields=fields, code=error.code, more=more, headers=headers)
+    v3 = is_v3(request)
+    fields = [
+        FieldProblem(place if v3 else _in_camel_case(place), sentence, code=error.code)
+        for place, sentence in error.fields.items()
+    ]
+    extensions = error.details | {"code": error.code}
+    if error.what_to_do:
+        extensions["remedy"] = error.what_to_do
+    return problem(
+        request, _status(error, v3), error.for_people(), fields=fields, extensions=extensions, headers=headers
+    )
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -118,15 +155,12 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> ProblemResponse:
-        fields: dict[str, tuple[str, str]] = {}
-        for item in error.errors():
-            place = ".".join(str(part) for part in item["loc"])
-            fields.setdefault(place, (_RULES.get(item["type"], "invalid"), item["msg"]))
+        fields = _field_problems(error)
         # A path that cannot be an id names nothing: v3 says 404, v1 says 400.
-        if is_v3(request) and all(place.startswith("path") for place in fields):
+        if is_v3(request) and any(one.source == "path" for one in fields):
             return problem(request, 404, "There is nothing under this address.")
-        detail = "; ".join(f"{_bare(place)}: {sentence}" for place, (_, sentence) in fields.items())
-        return problem(request, 400, detail or "The request does not fit.", fields=fields, code=InvalidInput.code)
+        detail = "; ".join(f"{one.field}: {one.sentence}" for one in fields)
+        return problem(request, 400, detail[:2000], fields=fields, extensions={"code": InvalidInput.code})
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> ProblemResponse:
@@ -138,11 +172,35 @@ def install_problem_handlers(app: FastAPI) -> None:
         return problem(request, 500, "Something went wrong on our side. Try again, or look at the server's log.")
 
 
-def _source(place: str) -> str:
-    first = place.partition(".")[0]
-    return first if first in ("path", "query", "header") else "body"
+def _status(error: MeterdeskError, v3: bool) -> int:
+    """The reference server's status for a kind of refusal (`reference/openmeter-api.md` §2)."""
+    if isinstance(error, Gone):
+        return 410 if v3 else 412
+    if error.code in _BAD_REQUESTS:
+        return 400
+    if isinstance(error, StripeInvalidRequest):
+        return 400
+    if isinstance(error, StripeRefused):
+        return 412
+    return error.status
 
 
-def _bare(place: str) -> str:
-    first, _, rest = place.partition(".")
-    return (rest or first) if first in ("path", "query", "header", "body") else place
+def _field_problems(error: RequestValidationError) -> list[FieldProblem]:
+    found: dict[str, FieldProblem] = {}
+    for item in error.errors():
+        kind, context = item["type"], item.get("ctx") or {}
+        first, *rest = [str(part) for part in item["loc"]] or ["body"]
+        source = first if first in _SOURCES else "body"
+        place = ".".join(rest if first in _SOURCES else [first, *rest]) or source
+        rule, more = _RULES.get(kind, "invalid"), ()
+        if kind in _LIMITS:
+            rule, limit = _LIMITS[kind]
+            more = ((limit, next(value for name, value in context.items() if name.endswith("_length"))),)
+        sentence = str(item["msg"]).removeprefix("Value error, ")
+        found.setdefault(place, FieldProblem(place, sentence, rule, rule, source, more))
+    return list(found.values())
+
+
+def _in_camel_case(place: str) -> str:
+    parts = place.split(".")
+    return ".".join(to_camel(part) if _IDENTIFIER.fullmatch(part) else part for part in parts)

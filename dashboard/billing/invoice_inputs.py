@@ -145,7 +145,7 @@ class EditInvoice(Input):
 
 
 class SimulatedLine(PendingLineInput):
-    """A line to rate without storing anything: `quantity` was metered in it, `quantity_before` earlier in the period."""
+    """A line to rate without storing it: `quantity` was metered in it, `quantity_before` earlier in the period."""
 
     quantity_before: Amount = Decimal(0)
 

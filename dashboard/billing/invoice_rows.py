@@ -155,12 +155,15 @@ async def set_issues(work: Work, row: InvoiceRow, component: str, found: Iterabl
 def refresh_attention(row: InvoiceRow, issues: Iterable[Issue]) -> None:
     """Works out whether somebody should look, and the one sentence that says why."""
     status = S(row.status)
+    issues = tuple(issues)
     critical = next((issue.message for issue in issues if issue.severity == CRITICAL), None)
+    trouble = next((issue.message for issue in issues if issue.component.startswith("app.")), None)
     failure = (row.external or {}).get("failure_message") if status in _WANTS_SOMEBODY else None
     held = row.sync_state in (SyncState.UNAUTHORIZED, SyncState.FAILED) or row.sync_attempts >= MANY_ATTEMPTS
     over = status.is_final and status is not S.DELETED
     row.needs_attention = not over and (status in _WANTS_SOMEBODY or held)
-    row.problem = None if over else failure or critical or _OWN_SENTENCE.get(status)
+    waiting = trouble if row.next_attempt_at is not None or held else None
+    row.problem = None if over else failure or critical or waiting or _OWN_SENTENCE.get(status)
 
 
 async def issue_rows(session: AsyncSession, invoice_id: str) -> list[IssueRow]:
@@ -248,6 +251,7 @@ def invoice_of(
         sync_attempts=row.sync_attempts,
         next_attempt_at=row.next_attempt_at,
         requested_action=row.requested_action,
+        request_id=(row.requested_arguments or {}).get("request_id"),
         lines=lines,
         transitions=transitions,
     )

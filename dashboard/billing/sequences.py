@@ -1,4 +1,4 @@
-"""The counters behind invoice numbers. A number is taken in the caller's transaction: rolled back, it is not used up."""
+"""The counters behind invoice numbers. A number is taken in the caller's transaction, and not used up when that fails."""
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession

@@ -316,6 +316,8 @@ class Invoice:
     sync_attempts: int
     next_attempt_at: datetime | None
     requested_action: str | None = None
+    """An action that was asked of the provider and not answered yet; `request_id` names this one asking."""
+    request_id: str | None = None
     lines: tuple[InvoiceLine, ...] = ()
     transitions: tuple[Transition, ...] = ()
 

@@ -147,6 +147,8 @@ class _Account:
             self._queue.remove(caller)
             if not caller.may_go.done():
                 caller.may_go.set_result(None)
+            if self._news.is_set():
+                return 0.0
         return min(pauses.values(), default=0.0)
 
     def _endpoint(self, endpoint: str) -> "_Bucket":

@@ -18,27 +18,12 @@ import dashboard
 from dashboard.kit.columns import ExactDecimal
 from dashboard.kit.database import sync_url
 from dashboard.kit.errors import MeterdeskError
+from dashboard.kit.jobs import JOB_TABLES
 from dashboard.settings import Settings
 from dashboard.starting.checks import SettingsWrong
 from dashboard.tables import METADATA
 from dashboard.usage.event_schema import EVENT_TABLES
 
-# Made and kept by the job engine itself (DBOS), on SQLite in our own file.
-JOB_TABLES = (
-    "application_versions",
-    "datasource_outputs",
-    "dbos_migrations",
-    "notifications",
-    "operation_outputs",
-    "queues",
-    "streams",
-    "workflow_events",
-    "workflow_events_history",
-    "workflow_input",
-    "workflow_output",
-    "workflow_schedules",
-    "workflow_status",
-)
 NOT_OURS = frozenset((*JOB_TABLES, *EVENT_TABLES))
 
 ONE_AT_A_TIME = 0x6D657465

@@ -9,7 +9,9 @@ from dashboard.starting.checks import read_settings
 from dashboard.starting.first_start import ensure_owner, ensure_secret_key
 from dashboard.starting.migrations import database_url, migrate
 from dashboard.starting.processes import REFUSED
-from dashboard.ui.serving import build_if_needed, project_dir, serve
+from dashboard.ui.serving import WEB_APP, build_if_needed, project_dir, serve
+
+API_ONLY = "dashboard.starting.api_only:create"
 
 
 @click.command()
@@ -20,7 +22,7 @@ def main(host: str, port: int, ui: bool) -> None:
     """Serves the REST API, and the screens unless there shall be none."""
     try:
         _prepare(ui)
-        serve(host, port, ui=ui)
+        serve(host, port, app=WEB_APP if ui else API_ONLY)
     except MeterdeskError as error:
         click.echo(f"Error: {error.for_people()}", err=True)
         sys.exit(REFUSED)

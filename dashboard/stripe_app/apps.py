@@ -28,6 +28,12 @@ async def get_stripe_app(session: AsyncSession, app_id: str) -> StripeApp:
     return app_view(row)
 
 
+async def is_installed(session: AsyncSession, app_id: str) -> bool:
+    """Whether this app is installed and can be given work (a billing profile may name it)."""
+    row = await session.get(StripeAppRow, app_id)
+    return row is not None and row.state in (AppState.READY, AppState.UNAUTHORIZED)
+
+
 async def ready_app_ids(session: AsyncSession) -> list[str]:
     """The apps that work can be done for now."""
     query = select(col(StripeAppRow.id)).where(col(StripeAppRow.state) == AppState.READY).order_by(col(StripeAppRow.id))

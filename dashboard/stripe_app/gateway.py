@@ -324,6 +324,8 @@ def _present(params: Params) -> Json:
 def _in_our_words(error: stripe.StripeError) -> StripeRefused | StripeUnreachable:
     headers = {name.lower(): value for name, value in dict(error.headers or {}).items()}
     message = _A_KEY.sub(r"\1_\2_…", error.user_message or "Stripe gave no reason.")
+    if error.http_status is not None and error.error is None:
+        message = f"Stripe's answer could not be read (HTTP {error.http_status})."
     if isinstance(error, stripe.APIConnectionError):
         cause = type(error.__cause__).__name__ if error.__cause__ else "network"
         return StripeUnreachable(f"Stripe could not be reached ({cause}).")

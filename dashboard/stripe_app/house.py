@@ -4,7 +4,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from dashboard.billing.external import record_external
 from dashboard.billing.invoicing_app import ExternalNews
+from dashboard.billing.overrides import customers_billing
+from dashboard.billing.profiles import all_billing_profiles
 from dashboard.customers.queries import live_customer
 from dashboard.customers.views import Customer
 from dashboard.kit.database import Work
@@ -20,12 +23,13 @@ async def our_customer(session: AsyncSession, customer_id: str) -> Customer:
 
 async def users_of_app(session: AsyncSession, app_id: str) -> tuple[str, ...]:
     """Sentences naming the live billing profiles and unfinished invoices that use an app."""
-    raise NotImplementedError
+    profiles = await all_billing_profiles(session)
+    return tuple(f"the billing profile “{one.name}”" for one in profiles if one.app_id == app_id)
 
 
-async def record_news(work: Work, invoice_id: str, news: ExternalNews) -> None:
+async def record_news(work: Work, news: ExternalNews) -> None:
     """Tells billing how one of its invoices stands in Stripe."""
-    raise NotImplementedError
+    await record_external(work, news)
 
 
 async def resolve_app_id(session: AsyncSession, customer_id: str, app_id: str | None) -> str:
@@ -37,6 +41,9 @@ async def resolve_app_id(session: AsyncSession, customer_id: str, app_id: str | 
         return app_id
     usable = (AppState.READY, AppState.UNAUTHORIZED)
     found = list(await session.scalars(select(col(StripeAppRow.id)).where(col(StripeAppRow.state).in_(usable))))
+    billing = (await customers_billing(session, [customer_id])).get(customer_id)
+    if billing is not None and billing.profile.app_id in found:
+        return billing.profile.app_id
     if len(found) == 1:
         return found[0]
     raise NoStripeProfile("No Stripe app is installed." if not found else "Several Stripe accounts are installed.")

@@ -117,6 +117,12 @@ def _raise_unless_tax_may_be_dropped(job: InvoiceJob, refusal: StripeTaxProblem)
         raise refusal
 
 
+_COMPLETE_ADDRESS = "Complete the customer's address, or enforce tax in the billing profile to hold such invoices."
+_TAX_REMEDIES = {
+    "stripe_tax_inactive": "Finish the account's tax settings in Stripe, or switch tax off in the billing profile.",
+}
+
+
 async def _drop_tax(job: InvoiceJob, refusal: StripeTaxProblem) -> None:
     async with job.desk.database.transaction(SYSTEM) as work:
         row = await work.session.get_one(StripeInvoiceRow, job.invoice.id)
@@ -127,7 +133,7 @@ async def _drop_tax(job: InvoiceJob, refusal: StripeTaxProblem) -> None:
                 "warning",
                 "tax_dropped",
                 f"Issued without tax, which the billing profile does not enforce. Stripe said: {refusal.message}",
-                "Complete the customer's address in Stripe, or enforce tax in the profile to hold such invoices.",
+                _TAX_REMEDIES.get(refusal.stripe_code or "", _COMPLETE_ADDRESS),
                 component="stripe",
             ),
         )

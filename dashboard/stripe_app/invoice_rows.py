@@ -1,6 +1,5 @@
 """Rows of invoices at Stripe: what we sent, what Stripe last answered. Nothing here talks to Stripe."""
 
-from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -55,7 +54,7 @@ def note_answer(work: Work, row: StripeInvoiceRow, answer: Json) -> None:
 
 def forget_invoice(row: StripeInvoiceRow, status: str) -> None:
     """Stripe's draft is gone; the next sync makes a fresh one, under fresh idempotency keys."""
-    row.stripe_invoice_id = row.sent_revision = None
+    row.stripe_invoice_id = row.sent_revision = row.sent_lines = None
     row.sent_header, row.line_ids, row.foreign_lines = {}, {}, []
     row.status = status
     row.syncs += 1
@@ -96,7 +95,17 @@ def external_view(row: StripeInvoiceRow, app: StripeAppRow) -> ExternalInvoice |
 
 def add_note(row: StripeInvoiceRow, note: Issue) -> None:
     """Keeps a note for the invoice, one per code."""
-    row.notes = [kept for kept in row.notes if kept["code"] != note.code] + [asdict(note)]
+    kept = [other for other in row.notes if other["code"] != note.code]
+    row.notes = [
+        *kept,
+        {
+            "severity": note.severity,
+            "code": note.code,
+            "message": note.message,
+            "remedy": note.remedy,
+            "component": note.component,
+        },
+    ]
 
 
 def _foreign_note(foreign: tuple[tuple[str, Decimal], ...]) -> Issue:

@@ -51,11 +51,12 @@ async def _sync_once(job: InvoiceJob, gateway: Gateway) -> None:
         await _start_over(job, gateway)
     if job.row.stripe_invoice_id is None:
         await _create(job, gateway)
-    product_ids = await ensure_products(job.desk, gateway, job.app.id, job.draft.products())
     # Stripe takes no untaxable lines on an invoice with automatic tax: tax goes off before lines change, on after.
     if not job.draft.automatic_tax:
         await _update_header(job, gateway)
-    await bring_lines_in_line(job.desk, gateway, job.row, job.draft, product_ids)
+    if job.row.sent_lines != job.draft.lines_revision:
+        product_ids = await ensure_products(job.desk, gateway, job.app.id, job.draft.products())
+        await bring_lines_in_line(job.desk, gateway, job.row, job.draft, product_ids)
     if job.draft.automatic_tax:
         await _update_header(job, gateway)
     await job.refresh()
@@ -113,8 +114,10 @@ async def _update_header(job: InvoiceJob, gateway: Gateway) -> None:
 async def _note_synced(job: InvoiceJob) -> None:
     async with job.desk.database.transaction(SYSTEM) as work:
         row = await work.session.get_one(StripeInvoiceRow, job.invoice.id)
-        row.sent_revision = job.draft.revision
+        row.sent_revision, row.sent_lines = job.draft.revision, job.draft.lines_revision
         row.syncs += 1
+        wanted = {line.key for line in job.draft.lines}
+        row.line_ids = {key: line_id for key, line_id in row.line_ids.items() if key in wanted}
         for note in job.draft.notes:
             add_note(row, note)
     await job.refresh()

@@ -90,20 +90,21 @@ async def _read_and_tell(letter: Letter, row: StripeInvoiceRow, stripe_id: str) 
         if kept.answered_at is None or kept.answered_at <= began:
             note_answer(work, kept, answer)
         for other in await _also_waiting(work, letter, stripe_id, began):
-            await _tell(work, letter, kept, other)
+            await _tell(work, letter, kept, other, began)
             other.customer_id, other.invoice_id = kept.customer_id, kept.invoice_id
             settle(other, EventState.APPLIED, f"Read together with {letter.row.event_id}.", work.now)
-        await _tell(work, letter, kept, letter.row)
+        await _tell(work, letter, kept, letter.row, began)
 
     return applied(effect=effect, customer_id=row.customer_id, invoice_id=row.invoice_id)
 
 
-async def _tell(work: Work, letter: Letter, row: StripeInvoiceRow, event: StripeEventRow) -> None:
+async def _tell(work: Work, letter: Letter, row: StripeInvoiceRow, event: StripeEventRow, read_at: datetime) -> None:
     if event.type == "invoice.sent":
         row.sent_at = event.created_at
     external = external_view(row, letter.app)
     if external is not None:
-        await record_news(work, row.invoice_id, ExternalNews(letter.app.id, external, event.type, event.created_at))
+        news = ExternalNews(letter.app.id, external, event.type, event.created_at, row.invoice_id, read_at)
+        await record_news(work, news)
 
 
 async def _also_waiting(work: Work, letter: Letter, stripe_id: str, before: datetime) -> list[StripeEventRow]:

@@ -87,7 +87,7 @@ async def _compare(desk: StripeDesk, app_id: str, invoice_id: str) -> Difference
             note_answer(work, kept, answer)
             external = external_view(kept, app)
             if external is not None:
-                await record_news(work, invoice_id, ExternalNews(app_id, external, RECONCILED, work.now))
+                await record_news(work, ExternalNews(app_id, external, RECONCILED, work.now, invoice_id, began))
     return Difference(invoice_id, what)
 
 

@@ -137,6 +137,7 @@ class StripeInvoiceRow(Row, table=True):
     status: str = "none"
     sent_revision: str | None = None
     sent_header: dict[str, Any] = Field(default_factory=dict, sa_type=JsonDocument)
+    sent_lines: str | None = None
     syncs: int = 0
     tax_dropped: str | None = None
     notes: list[dict[str, Any]] = Field(default_factory=list, sa_type=JsonDocument)

@@ -116,7 +116,12 @@ class Draft:
     @property
     def revision(self) -> str:
         """Equal for drafts between which nothing needs to be sent."""
-        return content_hash([self.header, [[line.key, line.print_of()] for line in self.lines]])
+        return content_hash([self.header, self.lines_revision])
+
+    @property
+    def lines_revision(self) -> str:
+        """The same for the lines alone."""
+        return content_hash([[line.key, line.print_of()] for line in self.lines])
 
     def products(self) -> dict[str, TaxTreatment]:
         return {line.tax.product_key: line.tax for line in self.lines if line.tax is not None}

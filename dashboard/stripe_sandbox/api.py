@@ -6,6 +6,7 @@ with its events, its webhook queue and its idempotency record.
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from dashboard.stripe_sandbox.program import Sandbox
 from dashboard.stripe_sandbox.routing import HANDLERS, match
 from dashboard.stripe_sandbox.schema import operations
 
+logger = logging.getLogger(__name__)
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -81,6 +83,9 @@ class Api:
             self._log(request, caller, Answer(0, {}), started)
             await _cut(send)
             return
+        except Exception:
+            logger.exception("%s %s failed", request.method, request.path)
+            answer = self._refusal(request, server_error())
         body = json.dumps(answer.body, separators=(",", ":"))
         self._log(request, caller, answer, started, body)
         await _send(send, request, answer, body.encode())

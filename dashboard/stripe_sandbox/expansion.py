@@ -1,5 +1,6 @@
 """Expansion: replaces ids by the objects that they name, as deep as a caller asks (at most four levels)."""
 
+import copy
 from typing import Any
 
 from dashboard.stripe_sandbox.context import Context
@@ -10,6 +11,9 @@ from dashboard.stripe_sandbox.schema import objects
 
 def expand(ctx: Context, answer: dict[str, Any], paths: list[str]) -> dict[str, Any]:
     """The answer with every path of `paths` expanded. Raises ApiError 400 for what cannot be expanded."""
+    if not paths:
+        return answer
+    answer = copy.deepcopy(answer)  # stored objects share their inner parts with what is shown
     for path in paths:
         _walk(ctx, answer, path.split("."), path)
     return answer
@@ -36,7 +40,7 @@ def _walk_tree(
     name, rest = parts[0], parts[1:]
     reader = INCLUDABLE.get((node.get("object", ""), name))
     if reader and name not in node:
-        node[name] = reader(ctx, node)
+        node[name] = copy.deepcopy(reader(ctx, node))
     step = tree.get(name) if isinstance(tree, dict) else None
     if reader:
         _walk(ctx, node[name], rest, path)
@@ -73,4 +77,4 @@ def _resolve(ctx: Context, value: Any) -> Any:
         return value
     if obj.get("deleted"):
         return {"id": obj["id"], "object": obj["object"], "deleted": True}
-    return ctx.render(obj)
+    return copy.deepcopy(ctx.render(obj))

@@ -145,8 +145,9 @@ class WebhookSender:
                 for letter in letters:
                     self._launch(letter)
                 while len(self._in_flight) >= CONCURRENCY * 2:
-                    await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-                self._store_results()
+                    if self._tasks:
+                        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+                    self._store_results()
 
     def _open_count(self) -> int:
         sql = "SELECT count(*) AS n FROM deliveries WHERE state = 'pending' AND attempts = 0 AND next_at <= ?"

@@ -18,6 +18,7 @@ from dashboard.access.inputs import SignIn
 from dashboard.access.views import Role
 from dashboard.kit.crypto import KEY_FILE
 from dashboard.kit.database import Database
+from tests.servers import free_port
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 10.0
@@ -70,12 +71,6 @@ def surroundings(data_dir: Path, **more: str) -> dict[str, str]:
     # Nothing on PATH: neither node nor anything else of this machine may matter.
     kept = {name: os.environ[name] for name in ("HOME", "PYTHONPATH") if name in os.environ}
     return {**kept, "PATH": "", "METERDESK_DATA_DIR": str(data_dir), **more}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager

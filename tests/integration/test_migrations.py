@@ -11,10 +11,9 @@ from sqlalchemy.engine import URL, make_url
 
 import dashboard.tables
 from dashboard.kit.database import sync_url
-from dashboard.kit.ids import new_id
 from dashboard.starting import migrations
 from dashboard.starting.migrations import NewerDatabase, NotMigrated, check_migrated, head_revision, migrate
-from tests.conftest import ROOT, on_server
+from tests.conftest import ROOT
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -23,11 +22,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
     if request.param == "sqlite":
         yield make_url(f"sqlite:///{tmp_path}/new/meterdesk.db")
         return
-    server = make_url(request.getfixturevalue("postgresql_url"))
-    url = server.set(database=f"empty_{new_id().lower()}")
-    on_server(server, f"CREATE DATABASE {url.database}")
-    yield url
-    on_server(server, f"DROP DATABASE {url.database} WITH (FORCE)")
+    yield make_url(request.getfixturevalue("empty_postgresql_url"))
 
 
 def tables_of(url: URL) -> set[str]:

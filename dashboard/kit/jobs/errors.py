@@ -37,3 +37,5 @@ class StepFailed(Exception):
         self.message = message
         self.code = code
         self.is_transient = is_transient
+        # DBOS records an exception's class, message, `code` and `details`.
+        self.details = {"error_name": error_name, "step": step}

@@ -1,4 +1,4 @@
-"""Everything we use of DBOS that it does not promise to keep. `tests/integration/test_jobs_contract.py` guards it.
+"""Everything we use of DBOS that it does not promise to keep. `tests/integration/test_jobs*.py` guard it.
 
 Checked against dbos 3.4; the major version is pinned.
 """

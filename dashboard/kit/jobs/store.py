@@ -132,7 +132,7 @@ class Jobs:
             raise NoFailedRun(f"No failed run of {job} for {key}.")
         partition = found[0].queue_partition_key
         await self._client.rewind_workflow_async(
-            run_id(job, key), 1, queue_name=known.queue, queue_partition_key=partition
+            run_id(job, key), start_step=1, queue_name=known.queue, queue_partition_key=partition
         )
         self._tell({known.queue})
 
@@ -190,11 +190,12 @@ def _options(known: Job, job: str, key: str, arguments: Mapping[str, Any]) -> En
 def _failed_run(status: WorkflowStatus) -> FailedRun:
     error = status.error
     at_ms = status.completed_at or status.updated_at or status.created_at or 0
-    code = getattr(error, "code", None)
+    code, data = getattr(error, "code", None), getattr(error, "data", None)
+    in_step = data.get("error_name") if isinstance(data, dict) else None
     return FailedRun(
         job=status.name,
         key=status.workflow_id.removeprefix(f"{status.name}:"),
-        error_name=getattr(error, "name", None) or _name_without_error(status.status),
+        error_name=in_step or getattr(error, "name", None) or _name_without_error(status.status),
         code=code if isinstance(code, str) else None,
         message=str(error or ""),
         at=datetime.fromtimestamp(at_ms / 1000, UTC),

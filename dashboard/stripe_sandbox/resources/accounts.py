@@ -7,8 +7,6 @@ from dashboard.stripe_sandbox.context import Context
 from dashboard.stripe_sandbox.errors import ApiError
 from dashboard.stripe_sandbox.routing import operation
 
-BALANCE = {"connect_reserved": []}
-
 
 def account(ctx: Context) -> dict[str, Any]:
     """The account as Stripe answers it."""
@@ -47,6 +45,8 @@ def account(ctx: Context) -> dict[str, Any]:
                 "statement_descriptor": name[:22].upper(),
                 "statement_descriptor_kana": None,
                 "statement_descriptor_kanji": None,
+                "statement_descriptor_prefix_kana": None,
+                "statement_descriptor_prefix_kanji": None,
             },
         },
         type="standard",

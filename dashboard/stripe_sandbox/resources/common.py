@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from dashboard.stripe_sandbox.context import Context, changes
+from dashboard.stripe_sandbox.context import Context, Rendered, changes
 from dashboard.stripe_sandbox.errors import invalid_parameter, missing_parameter
 
 ADDRESS_FIELDS = ("city", "country", "line1", "line2", "postal_code", "state")
@@ -47,9 +47,9 @@ def save_changes(ctx: Context, obj: dict[str, Any], before: dict[str, Any], even
     return obj
 
 
-def deleted(obj: dict[str, Any]) -> dict[str, Any]:
+def deleted(obj: dict[str, Any]) -> Rendered:
     """The stub that stands for a deleted object."""
-    return {"id": obj["id"], "object": obj["object"], "deleted": True}
+    return Rendered({"id": obj["id"], "object": obj["object"], "deleted": True})
 
 
 def address(given: dict[str, Any] | str | None) -> dict[str, Any] | None:

@@ -95,6 +95,7 @@ def build(
         customer=customer["id"],
         date=now,
         discountable=True,
+        discounts=[],
         invoice=None,
         metadata={},
         net_amount=0,

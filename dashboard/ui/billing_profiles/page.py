@@ -27,8 +27,8 @@ def billing_profiles() -> rx.Component:
             "Billing profiles",
             rx.cond(ShellState.may_administer & BillingProfilesState.has_stripe, _create_button(), rx.fragment()),
             description=(
-                "How invoices are collected, when they are sent and how they are taxed. The default bills everybody who "
-                "has not been given another."
+                "How invoices are collected, when they are sent and how they are taxed. The default bills all who "
+                "have not been given another."
             ),
         ),
         ui.load_error(BillingProfilesState.problem),

@@ -103,11 +103,10 @@ def text_field(
 ) -> rx.Component:
     """One line of text. `type`, `default_value`, `placeholder`, `auto_complete`, `input_mode`… go to the input."""
     control = rx.el.input(
-        id=id or name,
         name=name,
         required=not optional,
         class_name=classes(_CONTROL, "h-9", class_name),
-        **_described(id or name, name, hint, errors),
+        **_described(id or name, name, hint, errors, props),
         **props,
     )
     return field(name, label, control, hint=hint, errors=errors, optional=optional, id=id)
@@ -131,7 +130,7 @@ def textarea_field(
         rows=str(rows),
         required=not optional,
         class_name=classes(_CONTROL, "py-2"),
-        **_described(id or name, name, hint, errors),
+        **_described(id or name, name, hint, errors, props),
         **props,
     )
     return field(name, label, control, hint=hint, errors=errors, optional=optional, id=id)
@@ -153,11 +152,10 @@ def select_field(
     control = rx.el.select(
         *([rx.el.option(empty, value="")] if empty is not None else []),
         *_options(options),
-        id=id or name,
         name=name,
         required=not optional,
         class_name=classes(_CONTROL, "h-9 pr-8"),
-        **_described(id or name, name, hint, errors),
+        **_described(id or name, name, hint, errors, props),
         **props,
     )
     return field(name, label, control, hint=hint, errors=errors, optional=optional, id=id)
@@ -224,10 +222,9 @@ def _beside(
     return rx.el.div(
         rx.el.div(
             element(
-                id=id or name,
                 name=name,
                 class_name=classes(look, "mt-0.5"),
-                **_described(id or name, name, hint, errors),
+                **_described(id or name, name, hint, errors, props),
                 **props,
             ),
             rx.el.label(label, html_for=id or name, class_name="font-medium text-ink"),
@@ -243,7 +240,7 @@ def _radio_card(name: str, option: RadioCard, value: Text, on_change: Handler | 
     return rx.el.label(
         rx.el.input(
             type="radio",
-            id=identity,
+            custom_attrs={"id": identity},
             name=name,
             value=option.value,
             default_checked=value == option.value,
@@ -274,9 +271,10 @@ def _options(options: Sequence[Option] | rx.Var[list[Option]]) -> list[rx.Compon
     return [rx.el.option(option.label, value=option.value) for option in options]
 
 
-def _described(id: str, name: str, hint: Content | None, errors: Errors) -> dict[str, Any]:
-    """The attributes that tie a control to its hint and its error."""
-    attributes: dict[str, Any] = {}
+def _described(id: str, name: str, hint: Content | None, errors: Errors, props: dict[str, Any]) -> dict[str, Any]:
+    """The attributes that give a control its id, and tie it to its hint and its error."""
+    # As a prop of its own, the id would make Reflex send the control a second time, under that id.
+    attributes: dict[str, Any] = {"custom_attrs": {"id": id, **props.pop("custom_attrs", {})}}
     described_by = [f"{id}-hint"] if hint is not None else []
     if errors is not None:
         attributes["aria_invalid"] = rx.cond(errors[name], "true", "false")

@@ -4,7 +4,8 @@ import reflex as rx
 
 from dashboard.ui import components as ui
 from dashboard.ui.customers.billing_section import CustomerBillingState, billing_section
-from dashboard.ui.customers.charges_section import ChargesState, charges_section
+from dashboard.ui.customers.charges_section import charges_section
+from dashboard.ui.customers.charges_state import ChargesState
 from dashboard.ui.customers.detail_state import CheckoutRow, CustomerState, HitRow, Need
 from dashboard.ui.customers.forms import customer_fields
 from dashboard.ui.routes import page

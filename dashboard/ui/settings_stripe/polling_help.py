@@ -18,12 +18,12 @@ def polling_help() -> rx.Component:
         ),
         rx.el.div(
             rx.el.p(
-                "Polling works as it is: payments show within seconds, and nothing is lost. Webhooks are faster and need "
+                "Polling works as it is: payments show within seconds, and none is lost. Webhooks are faster, but need "
                 "an https address that Stripe can reach. Start the server with it, then register the webhook here:"
             ),
             ui.code_block(_WITH_ADDRESS, "Start with a public address"),
             rx.el.p(
-                "Stripe's own command line tool can carry test events to a laptop. With polling you do not need it: the "
+                "Stripe's own command line tool can carry test events to a laptop. With polling it is not needed: the "
                 "same event by both ways is applied once."
             ),
             ui.code_block(_WITH_STRIPE_CLI, "Forward test events"),

@@ -120,8 +120,8 @@ def _tax_details() -> rx.Component:
             errors=SetUpBilling.errors,
         ),
         rx.el.p(
-            "Tax law depends on where you and your customers are and what you sell: ask a tax professional before you rely "
-            "on this. Stripe charges a fee per tax calculation.",
+            "Tax law depends on where you and your customers are and what you sell: ask a tax professional first. "
+            "Stripe charges a fee per tax calculation.",
             class_name="text-[13px] text-muted",
         ),
     )

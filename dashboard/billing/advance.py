@@ -1,0 +1,284 @@
+"""Carries an invoice through its life until it rests.
+
+Every state is entered and committed before its work begins; the work itself (the event store, the invoicing app) runs
+without a transaction; what came of it is written together with the next state. So whoever comes after a crash reads in
+the status what was begun and does it again, and the app finds what it left. One at a time carries an invoice.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from dashboard.billing.desk import BillingDesk
+from dashboard.billing.documents import to_json
+from dashboard.billing.external import apply_external, is_overdue, set_payment_wake
+from dashboard.billing.invoice_actions import facts_of
+from dashboard.billing.invoice_rows import (
+    SyncState,
+    change_status,
+    live_lines,
+    locked_invoice,
+    note_step,
+    pinned_workflow,
+    read_invoice,
+    set_issues,
+)
+from dashboard.billing.invoicing import set_dates
+from dashboard.billing.invoicing_app import InvoicingAppError, Trouble
+from dashboard.billing.issues import WARNING, has_critical
+from dashboard.billing.lines import add_up, rate_if_flat
+from dashboard.billing.profiles import get_billing_profile
+from dashboard.billing.provider_actions import perform_requested
+from dashboard.billing.quantities import fix_quantities, measure
+from dashboard.billing.state_machine import Facts, Trigger, next_state
+from dashboard.billing.tables import InvoiceRow
+from dashboard.billing.troubles import clear_trouble, component_of, note_trouble
+from dashboard.billing.views import CustomerBilling, ExternalInvoice, Invoice, InvoiceStatus, Issue
+from dashboard.kit.database import SYSTEM, Work
+
+S = InvoiceStatus
+
+STEPS_MAX = 60
+"""More than any life has; a loop in the lifecycle would show here."""
+
+COLLECT, VALIDATE, SYNC, ISSUE, DELETE, LOOK = "collect", "validate", "sync", "issue", "delete", "look"
+
+UNTAXED = "app.untaxed"
+
+_log = logging.getLogger(__name__)
+
+
+async def advance_invoice(desk: BillingDesk, invoice_id: str, *, wait_seconds: float = 2.0) -> InvoiceStatus | None:
+    """Carries an invoice on until it rests, and answers where. Safe to run twice, at once and after any crash.
+
+    None when somebody else carries it for longer than `wait_seconds`. Raises InvoiceNotFound.
+    """
+    async with desk.locks.holding(lock_name(invoice_id), wait_seconds=wait_seconds) as ours:
+        return await carry_on(desk, invoice_id) if ours else None
+
+
+def lock_name(invoice_id: str) -> str:
+    """The lock that whoever carries an invoice holds."""
+    return f"invoice:{invoice_id}"
+
+
+async def carry_on(desk: BillingDesk, invoice_id: str) -> InvoiceStatus:
+    """`advance_invoice` for those who hold the lock."""
+    for _ in range(STEPS_MAX):
+        step = await _next_step(desk, invoice_id)
+        if step is None:
+            break
+        await step(desk, invoice_id)
+    async with desk.database.read() as session:
+        return S((await session.get_one(InvoiceRow, invoice_id)).status)
+
+
+Step = Callable[[BillingDesk, str], Awaitable[object]]
+
+
+async def _next_step(desk: BillingDesk, invoice_id: str) -> Step | None:
+    """Enters state after state as far as that needs nothing from outside; answers the work to do then, None for rest."""
+    async with desk.database.transaction(SYSTEM) as work:
+        row = await locked_invoice(work.session, invoice_id)
+        while not _is_held(row, work):
+            status = S(row.status)
+            if row.requested_action is not None:
+                return perform_requested
+            if status in _WORK:
+                return _WORK[status]
+            if status is S.DRAFT_CREATED:
+                await _calculate(work, row)
+            to = next_state(status, Trigger.NEXT, await _facts(work, row))
+            if to is None:
+                return _rest(work, row)
+            change_status(work, row, to, Trigger.NEXT)
+            if to in (S.DRAFT_SYNCING, S.ISSUING, S.DELETING) and row.sync_state != SyncState.SYNCED:
+                row.sync_state = SyncState.PENDING
+            row.wake_at = work.now
+    return None
+
+
+def _is_held(row: InvoiceRow, work: Work) -> bool:
+    waits = row.next_attempt_at is not None and row.next_attempt_at > work.now
+    return waits or row.sync_state == SyncState.UNAUTHORIZED or row.status == S.GATHERING.value
+
+
+def _rest(work: Work, row: InvoiceRow) -> Step | None:
+    status = S(row.status)
+    is_due = row.wake_at is not None and row.wake_at <= work.now
+    if status.value.startswith("payment_processing") and is_due and row.due_at and row.due_at <= work.now:
+        return _look_whether_overdue
+    row.wake_at = {
+        S.DRAFT_WAITING_FOR_COLLECTION: row.collection_at,
+        S.DRAFT_WAITING_AUTO_APPROVAL: row.draft_until,
+    }.get(status)
+    set_payment_wake(row, work.now)
+    return None
+
+
+async def _facts(work: Work, row: InvoiceRow) -> Facts:
+    invoice = await read_invoice(work.session, row, work.now, with_lines=False)
+    has_line = bool(await live_lines(work.session, row.id)) if row.status == S.DRAFT_READY.value else True
+    return replace(facts_of(invoice, work.now), has_live_line=has_line)
+
+
+async def _calculate(work: Work, row: InvoiceRow) -> None:
+    lines = await live_lines(work.session, row.id)
+    for line in lines:
+        await rate_if_flat(work.session, line)
+    add_up(row, lines)
+    set_dates(row, lines, pinned_workflow(row))
+
+
+# The work of each state
+
+
+async def _collect(desk: BillingDesk, invoice_id: str) -> None:
+    try:
+        measured = await measure(desk, invoice_id)
+        async with desk.database.transaction(SYSTEM) as work:
+            row = await locked_invoice(work.session, invoice_id)
+            if row.status != S.DRAFT_COLLECTING.value:
+                return
+            issues = await fix_quantities(work, row, measured)
+            await clear_trouble(work, row, COLLECT)
+            known = await set_issues(work, row, "meterdesk.quantities", issues)
+            await _leave(work, row, known, issues)
+    except InvoicingAppError as error:
+        await _note_failure(desk, invoice_id, S.DRAFT_COLLECTING, COLLECT, error)
+    except Exception as error:
+        await _note_failure(desk, invoice_id, S.DRAFT_COLLECTING, COLLECT, _unexpected(COLLECT, invoice_id, error))
+
+
+async def _validate(desk: BillingDesk, invoice_id: str) -> None:
+    invoice = await _read(desk, invoice_id)
+    try:
+        async with desk.database.read() as session:
+            profile = await get_billing_profile(session, invoice.billing_profile_id or "")
+        # What counts is how this invoice was made, not how the profile is today.
+        billing = CustomerBilling(invoice.customer_id, profile, False, invoice.workflow or profile.workflow, {})
+        issues = await desk.app.readiness(invoice.app_id or "", billing)
+    except InvoicingAppError as error:
+        await _note_failure(desk, invoice_id, S.DRAFT_VALIDATING, VALIDATE, error)
+        return
+    except Exception as error:
+        await _note_failure(desk, invoice_id, S.DRAFT_VALIDATING, VALIDATE, _unexpected(VALIDATE, invoice_id, error))
+        return
+    async with desk.database.transaction(SYSTEM) as work:
+        row = await locked_invoice(work.session, invoice_id)
+        if row.status == S.DRAFT_VALIDATING.value:
+            await clear_trouble(work, row, VALIDATE)
+            known = await set_issues(work, row, component_of(VALIDATE), issues)
+            await _leave(work, row, known, issues)
+
+
+async def _sync(desk: BillingDesk, invoice_id: str) -> None:
+    invoice = await _read(desk, invoice_id)
+    if not invoice.lines and invoice.external is None:
+        # Nothing to charge: the provider need not know of it, it is deleted once approved.
+        await _note_synced(desk, invoice_id, None)
+        return
+    answer = await _ask(desk, invoice, S.DRAFT_SYNCING, SYNC, desk.app.sync_draft)
+    if answer is not None:
+        await _note_synced(desk, invoice_id, answer)
+
+
+async def _note_synced(desk: BillingDesk, invoice_id: str, answer: ExternalInvoice | None) -> None:
+    async with desk.database.transaction(SYSTEM) as work:
+        row = await locked_invoice(work.session, invoice_id)
+        if answer is not None:
+            await apply_external(work, row, answer, SYNC)
+        if row.status != S.DRAFT_SYNCING.value:
+            return
+        row.sync_state = SyncState.SYNCED
+        await clear_trouble(work, row, SYNC)
+        to = next_state(S.DRAFT_SYNCING, Trigger.NEXT, await _facts(work, row))
+        if to is not None:
+            change_status(work, row, to, Trigger.NEXT)
+
+
+async def _issue(desk: BillingDesk, invoice_id: str) -> None:
+    invoice = await _read(desk, invoice_id)
+    if invoice.sync_state != SyncState.SYNCED:
+        # Something about the draft was changed since it was sent: tax given up, or a retry after a repair.
+        answer = await _ask(desk, invoice, S.ISSUING, ISSUE, desk.app.sync_draft)
+        if answer is None:
+            return
+        async with desk.database.transaction(SYSTEM) as work:
+            row = await locked_invoice(work.session, invoice_id)
+            await apply_external(work, row, answer, SYNC)
+            row.sync_state = SyncState.SYNCED
+        if row.status != S.ISSUING.value:
+            return
+        invoice = await _read(desk, invoice_id)
+    answer = await _ask(desk, invoice, S.ISSUING, ISSUE, desk.app.issue)
+    if answer is None:
+        return
+    if answer.status == "draft":
+        not_yet = InvoicingAppError(Trouble.TRANSIENT, "not_issued_yet", "The provider has not issued it yet.")
+        await _note_failure(desk, invoice_id, S.ISSUING, ISSUE, not_yet)
+        return
+    async with desk.database.transaction(SYSTEM) as work:
+        row = await locked_invoice(work.session, invoice_id)
+        if row.status == S.ISSUING.value:
+            await clear_trouble(work, row, ISSUE)
+            change_status(work, row, S.ISSUED, Trigger.NEXT)
+            work.audit("invoice.issued", "invoice", row.id, number=answer.number or row.number, total=str(row.total))
+        await apply_external(work, row, answer, Trigger.NEXT)
+
+
+async def _delete(desk: BillingDesk, invoice_id: str) -> None:
+    invoice = await _read(desk, invoice_id)
+    done = await _ask(desk, invoice, S.DELETING, DELETE, desk.app.delete_draft, silent=True)
+    if not done:
+        return
+    async with desk.database.transaction(SYSTEM) as work:
+        row = await locked_invoice(work.session, invoice_id)
+        if row.status == S.DELETING.value:
+            row.deleted_at = work.now
+            row.sync_state = SyncState.NONE
+            await clear_trouble(work, row, DELETE)
+            change_status(work, row, S.DELETED, Trigger.NEXT)
+            row.wake_at = None
+            work.audit("invoice.deleted", "invoice", row.id, number=row.number)
+
+
+async def _look_whether_overdue(desk: BillingDesk, invoice_id: str) -> None:
+    """Before an invoice is called overdue the provider is asked: the money may have come a moment ago."""
+    invoice = await _read(desk, invoice_id)
+    external = await _ask(desk, invoice, invoice.status, LOOK, desk.app.read)
+    if external is None:
+        async with desk.database.transaction(SYSTEM) as work:
+            row = await locked_invoice(work.session, invoice_id)
+            if row.next_attempt_at is None:
+                row.wake_at = None
+        return
+    async with desk.database.transaction(SYSTEM) as work:
+        row = await locked_invoice(work.session, invoice_id)
+        await clear_trouble(work, row, LOOK)
+        row.sync_state = SyncState.SYNCED
+        await apply_external(work, row, external, "due_date" if is_overdue(row, external, work.now) else LOOK)
+
+
+_WORK: dict[InvoiceStatus, Step] = {
+    S.DRAFT_COLLECTING: _collect,
+    S.DRAFT_VALIDATING: _validate,
+    S.DRAFT_SYNCING: _sync,
+    S.ISSUING: _issue,
+    S.DELETING: _delete,
+}
+
+
+# Asking the app
+
+
+async def _ask(
+    desk: BillingDesk,
+    invoice: Invoice,
+    status: InvoiceStatus,
+    operation: str,
+    call: Callable[[Invoice], Awaitable[ExternalInvoice | None]],
+    *,
+    silent: bool = False,
+) -> ExternalInvoice | None | bool:
+    raise NotImplementedError

@@ -1,0 +1,91 @@
+"""Fixing the quantities of a draft: what was metered in each line, once late usage has had its time, and what it costs."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dashboard.billing.desk import BillingDesk
+from dashboard.billing.invoice_rows import detail_rows, live_lines
+from dashboard.billing.invoicing_app import InvoicingAppError, Trouble
+from dashboard.billing.issues import CRITICAL
+from dashboard.billing.line_rating import USAGE_KIND, priced_in, rate_usage, rated_lines_of
+from dashboard.billing.lines import add_up, family_of, rate_if_flat, store_rating
+from dashboard.billing.metering import MeteredLine, Unmeasurable, metered_line, quantities_so_far
+from dashboard.billing.rating.lines import RatedLine
+from dashboard.billing.tables import InvoiceLineRow, InvoiceRow
+from dashboard.billing.views import InvoiceStatus, Issue
+from dashboard.kit.database import Work
+from dashboard.kit.errors import MeterdeskError
+
+_GIVEN_UP = (InvoiceStatus.DELETED.value, InvoiceStatus.VOIDED.value)
+_NOT_FIXED_YET = (
+    InvoiceStatus.DRAFT_CREATED.value,
+    InvoiceStatus.DRAFT_WAITING_FOR_COLLECTION.value,
+    InvoiceStatus.DRAFT_COLLECTING.value,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Line id → everything metered up to its end; and the lines whose quantity nobody can tell."""
+
+    quantities: dict[str, Decimal]
+    issues: tuple[Issue, ...]
+
+
+async def measure(desk: BillingDesk, invoice_id: str) -> Measured:
+    """Asks the event store for every metered line. No transaction is open meanwhile."""
+    async with desk.database.read() as session:
+        lines = [line for line in await live_lines(session, invoice_id) if line.kind == USAGE_KIND]
+        asked = [await metered_line(session, line) for line in lines]
+    known = [one for one in asked if isinstance(one, MeteredLine)]
+    quantities = await quantities_so_far(desk.event_store, known) if known else {}
+    unknown = [one for one in asked if isinstance(one, Unmeasurable)]
+    return Measured(quantities, tuple(_issue_of(one.line_id, one.name, one.reason) for one in unknown))
+
+
+async def fix_quantities(work: Work, row: InvoiceRow, measured: Measured) -> tuple[Issue, ...]:
+    """Writes the quantities into a locked draft and prices it. Answers the lines that cannot be priced.
+
+    Raises InvoicingAppError (transient) while an earlier piece of one of its lines is not fixed yet.
+    """
+    issues = list(measured.issues)
+    lines = await live_lines(work.session, row.id)
+    for line in lines:
+        try:
+            if line.id in measured.quantities:
+                await _rate_metered(work.session, line, measured.quantities[line.id])
+            else:
+                await rate_if_flat(work.session, line)
+        except MeterdeskError as reason:
+            issues.append(_issue_of(line.id, line.name, reason))
+    add_up(row, lines)
+    row.quantities_fixed_at = work.now
+    return tuple(issues)
+
+
+async def _rate_metered(session: AsyncSession, line: InvoiceLineRow, cumulative: Decimal) -> None:
+    before = [
+        (piece, invoice) for piece, invoice in await family_of(session, line) if piece.period_to <= line.period_from
+    ]
+    if any(invoice.status in _NOT_FIXED_YET for _, invoice in before):
+        raise InvoicingAppError(
+            Trouble.TRANSIENT, "earlier_piece_open", f"An earlier part of “{line.name}” is not counted yet."
+        )
+    details = await detail_rows(session, [piece.id for piece, _ in before])
+    booked: list[RatedLine] = []
+    waived: list[RatedLine] = []
+    for piece, invoice in before:
+        (waived if invoice.status in _GIVEN_UP else booked).extend(rated_lines_of(details[piece.id], piece))
+    metered_before = sum((piece.metered_quantity or Decimal(0) for piece, _ in before), Decimal(0))
+    line.metered_before = metered_before
+    line.metered_quantity = cumulative - metered_before
+    line.quantity = priced_in(line, cumulative, metered_before)
+    await store_rating(session, line, rate_usage(line, cumulative, booked, waived))
+
+
+def _issue_of(line_id: str, name: str, reason: MeterdeskError) -> Issue:
+    return Issue(CRITICAL, reason.code, f"{name}: {reason.message}", reason.what_to_do, path=f"/lines/{line_id}")
+
+
