@@ -14,27 +14,32 @@ from reflex_base.event import EventSpec
 from dashboard.api import session_routes
 from dashboard.api.app import close_api, create_api
 from dashboard.backend import open_backend
+from dashboard.kit.errors import MeterdeskError
 from dashboard.settings import Settings
+from dashboard.ui import components as ui
 from dashboard.ui.guard import SessionGuard
 from dashboard.ui.http import wrappers
-from dashboard.ui.layout import framed
+from dashboard.ui.layout import framed, not_found
 from dashboard.ui.log_filter import keep_sessions_out_of_logs
 from dashboard.ui.routes import PAGES, PRODUCT, Page, load_pages
 from dashboard.ui.serving import project_dir
 from dashboard.ui.shell_state import ShellState
+from dashboard.worker import embedded, working
 
 logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
 async def backend_running() -> AsyncIterator[None]:
-    """Opens the backend in each web process, and closes it when the server stops."""
-    async with open_backend(Settings()):
+    """Opens the backend in each web process, runs jobs in it if that is asked for, and closes it at the end."""
+    async with open_backend(Settings()) as backend, working(backend) if embedded() else contextlib.nullcontext():
         yield
 
 
 def explain_failure(exception: Exception) -> EventSpec:
-    """A mistake of ours in a handler: the log gets all of it, the person a number to quote."""
+    """What a handler did not catch: a refusal says itself; of a mistake of ours the log gets all, the person a number."""
+    if isinstance(exception, MeterdeskError):
+        return ui.toast_error(exception)
     number = uuid.uuid4().hex[:8]
     logger.error("failure %s in a handler", number, exc_info=exception)
     return rx.toast.error(
@@ -46,8 +51,9 @@ def explain_failure(exception: Exception) -> EventSpec:
 
 
 def add_pages(app: rx.App) -> None:
-    """Puts every page of the table into the app, in its frame."""
+    """Puts every page of the table into the app, in its frame, and one for addresses that are none."""
     load_pages()
+    app.add_page(not_found, route="404", title=f"Not found · {PRODUCT}")
     for page in PAGES.values():
         app.add_page(
             lambda page=page: framed(page),

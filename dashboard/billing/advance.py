@@ -6,26 +6,29 @@ the status what was begun and does it again, and the app finds what it left. One
 """
 
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
 
 from dashboard.billing.desk import BillingDesk
 from dashboard.billing.documents import to_json
-from dashboard.billing.external import apply_external, is_overdue, set_payment_wake
+from dashboard.billing.external import apply_external, set_payment_wake
 from dashboard.billing.invoice_actions import facts_of
 from dashboard.billing.invoice_rows import (
     SyncState,
     change_status,
+    issue_of,
+    issue_rows,
     live_lines,
     locked_invoice,
     note_step,
     pinned_workflow,
     read_invoice,
+    refresh_attention,
     set_issues,
 )
 from dashboard.billing.invoicing import set_dates
 from dashboard.billing.invoicing_app import InvoicingAppError, Trouble
-from dashboard.billing.issues import WARNING, has_critical
+from dashboard.billing.issues import CRITICAL, WARNING
 from dashboard.billing.lines import add_up, rate_if_flat
 from dashboard.billing.profiles import get_billing_profile
 from dashboard.billing.provider_actions import perform_requested
@@ -142,8 +145,8 @@ async def _collect(desk: BillingDesk, invoice_id: str) -> None:
                 return
             issues = await fix_quantities(work, row, measured)
             await clear_trouble(work, row, COLLECT)
-            known = await set_issues(work, row, "meterdesk.quantities", issues)
-            await _leave(work, row, known, issues)
+            await set_issues(work, row, "meterdesk.quantities", issues)
+            await _leave(work, row, issues)
     except InvoicingAppError as error:
         await _note_failure(desk, invoice_id, S.DRAFT_COLLECTING, COLLECT, error)
     except Exception as error:
@@ -169,7 +172,7 @@ async def _validate(desk: BillingDesk, invoice_id: str) -> None:
         if row.status == S.DRAFT_VALIDATING.value:
             await clear_trouble(work, row, VALIDATE)
             known = await set_issues(work, row, component_of(VALIDATE), issues)
-            await _leave(work, row, known, issues)
+            await _leave(work, row, known)
 
 
 async def _sync(desk: BillingDesk, invoice_id: str) -> None:
@@ -178,9 +181,9 @@ async def _sync(desk: BillingDesk, invoice_id: str) -> None:
         # Nothing to charge: the provider need not know of it, it is deleted once approved.
         await _note_synced(desk, invoice_id, None)
         return
-    answer = await _ask(desk, invoice, S.DRAFT_SYNCING, SYNC, desk.app.sync_draft)
+    answer = await _ask(desk, invoice, SYNC, desk.app.sync_draft)
     if answer is not None:
-        await _note_synced(desk, invoice_id, answer)
+        await _note_synced(desk, invoice_id, answer.external)
 
 
 async def _note_synced(desk: BillingDesk, invoice_id: str, answer: ExternalInvoice | None) -> None:
@@ -200,37 +203,43 @@ async def _note_synced(desk: BillingDesk, invoice_id: str, answer: ExternalInvoi
 async def _issue(desk: BillingDesk, invoice_id: str) -> None:
     invoice = await _read(desk, invoice_id)
     if invoice.sync_state != SyncState.SYNCED:
-        # Something about the draft was changed since it was sent: tax given up, or a retry after a repair.
-        answer = await _ask(desk, invoice, S.ISSUING, ISSUE, desk.app.sync_draft)
-        if answer is None:
-            return
-        async with desk.database.transaction(SYSTEM) as work:
-            row = await locked_invoice(work.session, invoice_id)
-            await apply_external(work, row, answer, SYNC)
-            row.sync_state = SyncState.SYNCED
-        if row.status != S.ISSUING.value:
-            return
-        invoice = await _read(desk, invoice_id)
-    answer = await _ask(desk, invoice, S.ISSUING, ISSUE, desk.app.issue)
-    if answer is None:
+        # The draft changed since it was sent: tax was given up, or something was mended.
+        answer = await _ask(desk, invoice, ISSUE, desk.app.sync_draft)
+        if answer is not None and answer.external is not None:
+            await _note_synced_again(desk, invoice_id, answer.external)
         return
-    if answer.status == "draft":
+    answer = await _ask(desk, invoice, ISSUE, desk.app.issue)
+    if answer is None or answer.external is None:
+        return
+    if answer.external.status == "draft":
         not_yet = InvoicingAppError(Trouble.TRANSIENT, "not_issued_yet", "The provider has not issued it yet.")
         await _note_failure(desk, invoice_id, S.ISSUING, ISSUE, not_yet)
         return
+    await _note_issued(desk, invoice_id, answer.external)
+
+
+async def _note_synced_again(desk: BillingDesk, invoice_id: str, external: ExternalInvoice) -> None:
+    async with desk.database.transaction(SYSTEM) as work:
+        row = await locked_invoice(work.session, invoice_id)
+        row.sync_state = SyncState.SYNCED
+        await apply_external(work, row, external, SYNC)
+
+
+async def _note_issued(desk: BillingDesk, invoice_id: str, external: ExternalInvoice) -> None:
     async with desk.database.transaction(SYSTEM) as work:
         row = await locked_invoice(work.session, invoice_id)
         if row.status == S.ISSUING.value:
             await clear_trouble(work, row, ISSUE)
             change_status(work, row, S.ISSUED, Trigger.NEXT)
-            work.audit("invoice.issued", "invoice", row.id, number=answer.number or row.number, total=str(row.total))
-        await apply_external(work, row, answer, Trigger.NEXT)
+        await apply_external(work, row, external, Trigger.NEXT)
+        work.audit("invoice.issued", "invoice", row.id, number=row.number, total=str(row.total))
 
 
 async def _delete(desk: BillingDesk, invoice_id: str) -> None:
-    invoice = await _read(desk, invoice_id)
-    done = await _ask(desk, invoice, S.DELETING, DELETE, desk.app.delete_draft, silent=True)
-    if not done:
+    async def delete_draft(invoice: Invoice) -> None:
+        await desk.app.delete_draft(invoice)
+
+    if await _ask(desk, await _read(desk, invoice_id), DELETE, delete_draft) is None:
         return
     async with desk.database.transaction(SYSTEM) as work:
         row = await locked_invoice(work.session, invoice_id)
@@ -245,19 +254,16 @@ async def _delete(desk: BillingDesk, invoice_id: str) -> None:
 
 async def _look_whether_overdue(desk: BillingDesk, invoice_id: str) -> None:
     """Before an invoice is called overdue the provider is asked: the money may have come a moment ago."""
-    invoice = await _read(desk, invoice_id)
-    external = await _ask(desk, invoice, invoice.status, LOOK, desk.app.read)
-    if external is None:
-        async with desk.database.transaction(SYSTEM) as work:
-            row = await locked_invoice(work.session, invoice_id)
-            if row.next_attempt_at is None:
-                row.wake_at = None
+    answer = await _ask(desk, await _read(desk, invoice_id), LOOK, desk.app.read)
+    if answer is None:
         return
     async with desk.database.transaction(SYSTEM) as work:
         row = await locked_invoice(work.session, invoice_id)
         await clear_trouble(work, row, LOOK)
         row.sync_state = SyncState.SYNCED
-        await apply_external(work, row, external, "due_date" if is_overdue(row, external, work.now) else LOOK)
+        row.wake_at = None
+        if answer.external is not None:
+            await apply_external(work, row, answer.external, "due_date")
 
 
 _WORK: dict[InvoiceStatus, Step] = {
@@ -272,13 +278,74 @@ _WORK: dict[InvoiceStatus, Step] = {
 # Asking the app
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The app did it; `external` is what stands there now, None for nothing."""
+
+    external: ExternalInvoice | None
+
+
 async def _ask(
-    desk: BillingDesk,
-    invoice: Invoice,
-    status: InvoiceStatus,
-    operation: str,
-    call: Callable[[Invoice], Awaitable[ExternalInvoice | None]],
-    *,
-    silent: bool = False,
-) -> ExternalInvoice | None | bool:
-    raise NotImplementedError
+    desk: BillingDesk, invoice: Invoice, operation: str, call: Callable[[Invoice], Awaitable[ExternalInvoice | None]]
+) -> _Answer | None:
+    """What the app answers; None when it failed, which is written down then."""
+    try:
+        return _Answer(await call(invoice))
+    except InvoicingAppError as error:
+        await _note_failure(desk, invoice.id, invoice.status, operation, error)
+    except Exception as error:
+        await _note_failure(desk, invoice.id, invoice.status, operation, _unexpected(operation, invoice.id, error))
+    return None
+
+
+async def _note_failure(
+    desk: BillingDesk, invoice_id: str, status: InvoiceStatus, operation: str, error: InvoicingAppError
+) -> None:
+    async with desk.database.transaction(SYSTEM) as work:
+        row = await locked_invoice(work.session, invoice_id)
+        if row.status != status.value:
+            # News from the provider was faster: whatever failed here is settled.
+            return
+        workflow = pinned_workflow(row)
+        if error.trouble is Trouble.TAX and workflow.tax_enabled and not workflow.tax_enforced:
+            await _give_up_tax(work, row, error)
+        else:
+            await note_trouble(work, row, error, operation)
+
+
+async def _give_up_tax(work: Work, row: InvoiceRow, error: InvoicingAppError) -> None:
+    """Tax is not enforced, so the invoice goes out without; the choice stands on it for everybody to see."""
+    row.workflow = to_json(replace(pinned_workflow(row), tax_enabled=False))
+    row.sync_state = SyncState.PENDING
+    row.revision += 1
+    note = Issue(
+        WARNING,
+        "issued_without_tax",
+        f"Tax could not be computed, so this invoice carries none: {error.message}",
+        error.remedy or "To hold such invoices instead, enforce tax in the billing profile.",
+    )
+    await set_issues(work, row, UNTAXED, [note])
+    note_step(work, row, row.status, row.status, "tax_given_up", error=(error.code, error.message))
+
+
+def _unexpected(operation: str, invoice_id: str, error: Exception) -> InvoicingAppError:
+    """A fault of ours must not stop other invoices; it is tried again and seen as stuck."""
+    _log.error("%s of invoice %s failed", operation, invoice_id, exc_info=error)
+    return InvoicingAppError(Trouble.TRANSIENT, "unexpected", f"Something unexpected happened: {error!r}")
+
+
+async def _leave(work: Work, row: InvoiceRow, issues: Iterable[Issue]) -> None:
+    """On to the next state, or to where a person has to mend what is critical."""
+    critical = next((issue for issue in issues if issue.severity == CRITICAL), None)
+    trigger = Trigger.FAILED if critical else Trigger.NEXT
+    to = next_state(S(row.status), trigger, Facts(work.now))
+    if to is not None:
+        change_status(work, row, to, trigger, error=(critical.code, critical.message) if critical else None)
+        row.wake_at = None if critical else work.now
+    refresh_attention(row, [issue_of(one) for one in await issue_rows(work.session, row.id)])
+
+
+async def _read(desk: BillingDesk, invoice_id: str) -> Invoice:
+    async with desk.database.read() as session:
+        row = await session.get_one(InvoiceRow, invoice_id)
+        return await read_invoice(session, row, desk.database.clock.now())

@@ -220,7 +220,7 @@ async def _pending_line(work: Work, line_id: str) -> tuple[InvoiceLineRow, Invoi
     raise InvoiceLineNotFound("This line does not wait to be invoiced.")
 
 
-def _gatherings(customer_id: str) -> Select[tuple[InvoiceRow]]:
+def _gatherings(customer_id: str) -> Select[InvoiceRow]:
     return select(InvoiceRow).where(
         col(InvoiceRow.customer_id) == customer_id,
         col(InvoiceRow.status) == InvoiceStatus.GATHERING.value,

@@ -83,6 +83,7 @@ class ChargeInput(Input):
         day = now.replace(hour=0, minute=0, second=0, microsecond=0)
         period_from = self.period_from or min(day, self.period_to or day)
         period_to = self.period_to or max(period_from, day + timedelta(days=1))
+        next_month = day.replace(day=1) + relativedelta(months=1)
         return PendingLineInput(
             name=self.name,
             description=self.description,
@@ -90,7 +91,8 @@ class ChargeInput(Input):
             quantity=self.quantity,
             period_from=period_from,
             period_to=period_to,
-            invoice_at=self.invoice_at or (period_to if period_to > now else day.replace(day=1) + relativedelta(months=1)),
+            invoice_at=self.invoice_at
+            or (period_to if period_to > now else day.replace(day=1) + relativedelta(months=1)),
             tax=self.tax,
             metadata=self.metadata,
         )

@@ -195,5 +195,3 @@ def _part_of(line: InvoiceLineRow, piece: _Piece, now: datetime) -> InvoiceLineR
         "updated_at": now,
     }
     return InvoiceLineRow(**values)
-
-

@@ -187,5 +187,3 @@ def _of_bearable_size(result: RatingResult) -> RatingResult:
     if any(abs(line.totals.amount + line.totals.charges) >= LARGEST_AMOUNT for line in result.lines):
         raise AmountTooLarge("This charge is too large for an invoice.", field="price")
     return result
-
-

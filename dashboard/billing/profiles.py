@@ -185,7 +185,7 @@ async def pinned_customer_counts(session: AsyncSession) -> dict[str, int]:
     """Profile id → how many customers are pinned to it; profiles without any are left out."""
     column = col(CustomerOverrideRow.billing_profile_id)
     found = await session.execute(select(column, func.count()).where(column.is_not(None)).group_by(column))
-    return {profile_id: count for profile_id, count in found}
+    return {profile_id: count for profile_id, count in found if profile_id}
 
 
 async def profiles_using_tax_code(session: AsyncSession, tax_code_id: str) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""Fixing the quantities of a draft: what was metered in each line, once late usage has had its time, and what it costs."""
+"""Fixing the quantities of a draft once late usage has had its time: what each line metered, and what that costs."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -87,5 +87,3 @@ async def _rate_metered(session: AsyncSession, line: InvoiceLineRow, cumulative:
 
 def _issue_of(line_id: str, name: str, reason: MeterdeskError) -> Issue:
     return Issue(CRITICAL, reason.code, f"{name}: {reason.message}", reason.what_to_do, path=f"/lines/{line_id}")
-
-

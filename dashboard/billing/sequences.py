@@ -1,4 +1,4 @@
-"""The counters behind invoice numbers. A number is taken in the caller's transaction, and not used up when that fails."""
+"""The counters behind invoice numbers. A number belongs to the caller's transaction: rolled back, it is free again."""
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession

@@ -124,8 +124,8 @@ async def _check_names(session: AsyncSession, customer_id: str, wanted: CreateCu
 
 async def _name_usage(work: Work, row: CustomerRow) -> None:
     await work.session.flush()
-    names = dict.fromkeys([*([row.key] if row.key else []), *row.subject_keys])
-    work.session.add_all(UsageNameRow(name=name, customer_id=row.id) for name in names)
+    names: list[str] = [*([row.key] if row.key else []), *row.subject_keys]
+    work.session.add_all(UsageNameRow(name=name, customer_id=row.id) for name in dict.fromkeys(names))
     try:
         await work.session.flush()
     except IntegrityError:

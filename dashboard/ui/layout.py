@@ -6,7 +6,7 @@ import reflex as rx
 from reflex_base.style import set_color_mode
 
 from dashboard.ui.components.basics import classes, icon, native_link, plain_link, screen_reader_only
-from dashboard.ui.components.buttons import icon_button
+from dashboard.ui.components.buttons import icon_button, link_button
 from dashboard.ui.components.dialogs import close_dialog, open_dialog
 from dashboard.ui.components.forms import native_form
 from dashboard.ui.components.headers import environment_badge
@@ -46,6 +46,17 @@ def framed(page: Page) -> rx.Component:
             class_name="min-w-0 flex-1",
         ),
         class_name="flex min-h-dvh bg-canvas text-ink",
+    )
+
+
+def not_found() -> rx.Component:
+    """For addresses that lead nowhere."""
+    return rx.el.main(
+        mark("40"),
+        rx.el.h1("There is nothing here", class_name="mt-6 text-xl font-semibold tracking-tight"),
+        rx.el.p("The address is wrong, or what it led to was deleted.", class_name="mb-6 mt-1 text-muted"),
+        link_button("Go home", href="/", tone="primary"),
+        class_name="flex min-h-dvh flex-col items-center justify-center bg-canvas p-6 text-center text-ink",
     )
 
 

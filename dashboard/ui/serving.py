@@ -1,6 +1,6 @@
 """Builds the screens once per version of their sources, and serves them with the REST API from one port.
 
-Nothing here imports Reflex: `--no-ui` has to work without it. The three `REFLEX` switches are Reflex's own and
+Nothing here imports Reflex: `--no-ui` has to start without it. The three `REFLEX` switches are Reflex's own and
 internal, so its version is pinned; a test starts the server through here.
 """
 
@@ -11,23 +11,17 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from fastapi import FastAPI
 from filelock import FileLock
 from granian.constants import HTTPModes, Interfaces
 from granian.server import Server
 
 import dashboard
-from dashboard.api.app import close_api, create_api
-from dashboard.backend import open_backend
 from dashboard.kit.errors import MeterdeskError
-from dashboard.settings import Settings
 
 WEB_APP = "dashboard.dashboard:app"
-API_ONLY = "dashboard.ui.serving:api_only"
 PACKAGE = Path(dashboard.__file__).parent
 STAMP = "stamp"
 BUILT_UI_DIR = "METERDESK_UI_DIR"
@@ -77,13 +71,15 @@ def build_if_needed(project: Path, log: Callable[[str], None]) -> None:
         log("The screens are built.")
 
 
-def serve(host: str, port: int, *, ui: bool = True, workers: int = 1, app: str = WEB_APP) -> None:
-    """Serves until a signal ends it. Build before with `build_if_needed`, unless `ui` is false: then REST only."""
-    os.environ["METERDESK_DATA_DIR"] = str(Settings().data_dir.resolve())
-    if ui:
-        prepare_environment()
+def serve(host: str, port: int, *, app: str = WEB_APP, workers: int = 1) -> None:
+    """Serves until a signal ends it. Build before with `build_if_needed`, unless `app` has no screens.
+
+    `app` names a factory of an ASGI application. Each worker is a process of its own, which makes it there: this one
+    only watches over them, so it pays to import little here.
+    """
+    prepare_environment()
     Server(
-        app if ui else API_ONLY,
+        app,
         factory=True,
         address=host,
         port=port,
@@ -94,19 +90,6 @@ def serve(host: str, port: int, *, ui: bool = True, workers: int = 1, app: str =
         respawn_failed_workers=True,
         log_access=False,
     ).serve()
-
-
-def api_only() -> FastAPI:
-    """The REST API without any screens."""
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with open_backend(Settings()):
-            yield
-
-    api = close_api(create_api())
-    api.router.lifespan_context = lifespan
-    return api
 
 
 def prepare_environment() -> None:

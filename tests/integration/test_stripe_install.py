@@ -126,7 +126,7 @@ async def test_a_key_other_than_the_confirmed_one_is_not_installed(house):
     "path",
     ["/v1/account", "/v1/events", "/v1/webhook_endpoints", "/v1/billing_portal/configurations"],
 )
-@pytest.mark.parametrize("effect", ["forbidden", "unavailable", "error_500_after", "cut_after"])
+@pytest.mark.parametrize("effect", ["forbidden", "unavailable", "error_500_after", "cut_before"])
 async def test_a_step_that_fails_leaves_nothing_behind_here_or_in_stripe(house, path, effect):
     house.desk.public_url = PUBLIC
     if path == "/v1/webhook_endpoints":
@@ -143,6 +143,16 @@ async def test_a_step_that_fails_leaves_nothing_behind_here_or_in_stripe(house, 
     assert await endpoints(house) == []
     app = await house.install()
     assert len(await endpoints(house)) == 1
+    assert app.state is AppState.READY
+
+
+async def test_a_lost_answer_makes_no_second_webhook(house):
+    house.desk.public_url = PUBLIC
+    await house.fault(effect="cut_after", path="/v1/webhook_endpoints", method="POST")
+    app = await house.install()
+    [endpoint] = await endpoints(house)
+    [row] = await rows(house)
+    assert row.webhook_endpoint_id == endpoint["id"]
     assert app.state is AppState.READY
 
 

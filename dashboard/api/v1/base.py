@@ -1,7 +1,7 @@
 """v1's manners: camelCase models that ignore what they do not know, and numbered pages."""
 
-from collections.abc import Callable, Iterable
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict
@@ -11,15 +11,18 @@ from dashboard.kit.paging import Page, PageRequest
 
 Item = TypeVar("Item")
 
+NAMESPACE_ID = "0" * 26
+"""OpenMeter answers webhooks with the tenant's id. There is one tenant here, and this stands for it."""
+
 
 class V1Model(BaseModel):
     """A v1 shape: camelCase on the wire, either name in Python, unknown properties ignored."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore")
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", allow_inf_nan=False)
 
 
 def page_request(
-    page: Annotated[int, Query(ge=1)] = 1,
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     page_size: Annotated[int, Query(ge=1, le=1000, alias="pageSize")] = 100,
 ) -> PageRequest:
     """`page` and `pageSize` of the query."""
@@ -27,6 +30,7 @@ def page_request(
 
 
 PageQuery = Annotated[PageRequest, Depends(page_request)]
+Order = Annotated[Literal["ASC", "DESC"], Query()]
 
 
 def page_answer(page: Page[Item], shape: Callable[[Item], dict[str, Any]]) -> dict[str, Any]:
@@ -37,8 +41,3 @@ def page_answer(page: Page[Item], shape: Callable[[Item], dict[str, Any]]) -> di
         "page": page.number,
         "pageSize": page.size,
     }
-
-
-def without_none(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """The pairs that have a value: an optional property is left out, never null."""
-    return {name: value for name, value in pairs if value is not None}

@@ -192,15 +192,17 @@ def wanted_from_form(form: Mapping[str, Any]) -> dict[str, Any]:
     if not text_of(form, "supplier_country"):
         problems.fields["supplier_country"] = "Choose the country you sell from."
     problems.check()
-    return {
-        "name": text_of(form, "name"),
-        "description": text_of(form, "description") or None,
-        "app_id": text_of(form, "app_id"),
-        "supplier": _supplier_from_form(form),
-        "workflow": workflow,
-        "default_currency": text_of(form, "currency") or None,
-        "metadata": labels,
-    }
+    return _given(
+        {
+            "name": text_of(form, "name"),
+            "description": text_of(form, "description"),
+            "app_id": text_of(form, "app_id"),
+            "supplier": _supplier_from_form(form),
+            "workflow": workflow,
+            "default_currency": text_of(form, "currency"),
+            "metadata": labels,
+        }
+    )
 
 
 _WAITS = {"collection": "collection_interval", "draft": "draft_period", "due": "due_after"}
@@ -242,35 +244,36 @@ def _tax_from_form(form: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "tax_enabled": tax != TAX_OFF,
         "tax_enforced": tax == "enforced",
-        "default_tax": {"behavior": text_of(form, "tax_behavior") or None, key: code or None},
+        "default_tax": _given({"behavior": text_of(form, "tax_behavior"), key: code}),
     }
 
 
 def _collection_from_form(form: Mapping[str, Any]) -> dict[str, Any]:
     anchored = text_of(form, "alignment") == "anchored"
     anchor = text_of(form, "anchor")
-    return {
+    collection = {
         "auto_advance": text_of(form, "approval") != "manual",
         "progressive_billing": form.get("progressive") in (True, "on", "true"),
         "subscription_end_proration_mode": text_of(form, "proration") or "bill_actual_period",
         "collection_alignment": "anchored" if anchored else "subscription",
-        "collection_anchor": f"{anchor}T00:00:00Z" if anchored and anchor else None,
-        "collection_anchor_interval": text_of(form, "anchor_interval") or None if anchored else None,
     }
+    if not anchored:
+        return collection
+    dates = {"collection_anchor_interval": text_of(form, "anchor_interval")}
+    return collection | dates | ({"collection_anchor": f"{anchor}T00:00:00Z"} if anchor else {})
 
 
 def _supplier_from_form(form: Mapping[str, Any]) -> dict[str, Any]:
-    supplier: dict[str, Any] = {
-        "name": text_of(form, "supplier_name"),
-        "country": text_of(form, "supplier_country") or None,
-        "tax_id": text_of(form, "supplier_tax_id") or None,
-    }
-    if "supplier_line1" in form:
-        parts = ("line1", "line2", "city", "state", "postal_code")
-        address = {part: text_of(form, f"supplier_{part}") or None for part in parts}
-        if any(address.values()):
-            supplier["address"] = {**address, "country": supplier["country"]}
-    return supplier
+    country = text_of(form, "supplier_country")
+    parts = ("line1", "line2", "city", "state", "postal_code")
+    address = _given({part: text_of(form, f"supplier_{part}") for part in parts})
+    supplier = {"name": text_of(form, "supplier_name"), "country": country, "tax_id": text_of(form, "supplier_tax_id")}
+    return _given({**supplier, "address": {**address, "country": country}} if address else supplier)
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    """Without the fields that were left empty."""
+    return {name: value for name, value in fields.items() if value != "" or name == "name"}
 
 
 async def _account_name(session: AsyncSession, app_id: str) -> str:

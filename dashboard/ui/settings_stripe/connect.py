@@ -8,7 +8,7 @@ from dashboard.stripe_app.install import RESTRICTED_KEY_PERMISSIONS
 from dashboard.ui import components as ui
 from dashboard.ui.settings_stripe.connect_state import KEY_FIELD, SANDBOX_KEY, ConnectStripe
 from dashboard.ui.settings_stripe.views import PATH, KeyView
-from dashboard.ui.settings_stripe.wizard import wizard_head
+from dashboard.ui.settings_stripe.wizard import WIDTH, wizard_head
 
 
 def connect_step() -> rx.Component:
@@ -29,6 +29,7 @@ def connect_step() -> rx.Component:
         ),
         ui.grid(_what_happens(), _permissions()),
         gap=6,
+        class_name=WIDTH,
     )
 
 

@@ -8,7 +8,7 @@ from dashboard.ui.settings_stripe.polling_help import polling_help
 from dashboard.ui.settings_stripe.setup_profile import profile_step
 from dashboard.ui.settings_stripe.setup_state import SetUpBilling
 from dashboard.ui.settings_stripe.views import PATH
-from dashboard.ui.settings_stripe.wizard import wizard_head
+from dashboard.ui.settings_stripe.wizard import WIDTH, wizard_head
 
 _APP = SetUpBilling.app
 
@@ -60,6 +60,7 @@ def _collection() -> rx.Component:
             class_name="text-muted",
         ),
         gap=6,
+        class_name=WIDTH,
     )
 
 
@@ -174,6 +175,7 @@ def _default() -> rx.Component:
             ),
         ),
         gap=6,
+        class_name=WIDTH,
     )  # fmt: skip
 
 
@@ -214,6 +216,7 @@ def _done() -> rx.Component:
         ),
         rx.el.p(STRIPE_FEES, class_name="text-[13px] text-muted"),
         gap=6,
+        class_name=WIDTH,
     )
 
 

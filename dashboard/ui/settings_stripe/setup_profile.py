@@ -7,7 +7,7 @@ from dashboard.ui.billing_profiles.choices import COUNTRIES, CURRENCIES
 from dashboard.ui.billing_profiles.fields import TAX_OFF
 from dashboard.ui.billing_profiles.form_parts import TAX_CARDS
 from dashboard.ui.settings_stripe.setup_state import TAX_FIELD, SetUpBilling
-from dashboard.ui.settings_stripe.wizard import wizard_head
+from dashboard.ui.settings_stripe.wizard import WIDTH, wizard_head
 from dashboard.ui.tax_codes.picker import tax_code_field
 
 TAX_SETTINGS_AT_STRIPE = "https://dashboard.stripe.com/settings/tax"
@@ -94,6 +94,7 @@ def profile_step() -> rx.Component:
             class_name="!gap-6",
         ),
         gap=6,
+        class_name=WIDTH,
     )
 
 

@@ -5,6 +5,7 @@ import reflex as rx
 from dashboard.ui import components as ui
 from dashboard.ui.settings_stripe.views import PATH
 
+WIDTH = "w-full max-w-[880px]"
 STEPS = ("Account", "Collection", "Tax and profile", "Start billing")
 
 

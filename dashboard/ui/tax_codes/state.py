@@ -182,7 +182,7 @@ class TaxCodesState(rx.State):
     async def _store(self, form: dict[str, Any]) -> None:
         values: dict[str, Any] = {
             "name": text_of(form, "name"),
-            "description": text_of(form, "description") or None,
+            "description": text_of(form, "description"),
             "stripe_code": text_of(form, CODE_FIELD) or None,
         }
         actor = await acting(self)

@@ -1,0 +1,355 @@
+"""The list of invoices: tabs with counts, filters, search, sorting, and pages that stay fast however long it is."""
+
+import base64
+import binascii
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from dashboard.billing.columns import LARGEST_AMOUNT
+from dashboard.billing.tables import InvoiceRow
+from dashboard.billing.views import InvoiceStatus, InvoiceSummary
+from dashboard.customers.queries import matching_customer_ids
+from dashboard.kit.errors import InvalidInput
+from dashboard.kit.ids import is_id
+from dashboard.kit.paging import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
+
+ALL = "all"
+NEEDS_ATTENTION = "needs_attention"
+TABS = (ALL, "draft", NEEDS_ATTENTION, "open", "overdue", "paid", "uncollectible", "voided")
+HIDDEN_TABS = ("gathering", "deleted")
+
+COUNTED_MAX = 1000
+"""Counting stops here, so that a tab's number costs the same with a million invoices."""
+
+SEARCHED_CUSTOMERS_MAX = 200
+CSV_BATCH = 500
+
+SORTS = ("created", "total", "due", "issued")
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceFilter:
+    """Which invoices: everything given has to hold. Times are `from` inclusive, `to` exclusive; amounts both inclusive,
+    of the total in major units. `search` is part of a customer's name, key or e-mail, the beginning of a number, or an id.
+    """
+
+    tab: str = ALL
+    statuses: tuple[InvoiceStatus, ...] = ()
+    customer_id: str | None = None
+    currency: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    issued_from: datetime | None = None
+    issued_to: datetime | None = None
+    due_from: datetime | None = None
+    due_to: datetime | None = None
+    amount_min: Decimal | None = None
+    amount_max: Decimal | None = None
+    billing_profile_id: str | None = None
+    app_id: str | None = None
+    collection_method: str | None = None
+    search: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.tab not in (*TABS, *HIDDEN_TABS):
+            raise InvalidInput(f"There is no tab {self.tab!r}.", field="tab")
+        for name in ("amount_min", "amount_max"):
+            amount = getattr(self, name)
+            if amount is not None and abs(amount) > LARGEST_AMOUNT:
+                raise InvalidInput("That amount is too large to look for.", field=name)
+
+
+@dataclass(frozen=True, slots=True)
+class InvoicePage:
+    """A page of the list. `next` and `previous` are markers for the neighbouring pages, None at the ends."""
+
+    items: tuple[InvoiceSummary, ...]
+    next: str | None
+    previous: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TabCount:
+    """How many invoices stand under a tab; with `is_more` there are more than `count`."""
+
+    tab: str
+    count: int
+    is_more: bool
+
+
+async def list_invoices(
+    session: AsyncSession,
+    wanted: InvoiceFilter,
+    *,
+    sort: str = "created",
+    descending: bool = True,
+    cursor: str | None = None,
+    limit: int = PAGE_SIZE_DEFAULT,
+) -> InvoicePage:
+    """One page, from a marker on. Invoices without a date come last when sorted by it.
+
+    Raises InvalidInput for an unknown `sort`, a foreign `cursor` or a `limit` outside 1..1000.
+    """
+    if sort not in SORTS:
+        raise InvalidInput(f"Invoices cannot be sorted by {sort!r}.", field="sort")
+    if not 1 <= limit <= PAGE_SIZE_MAX:
+        raise InvalidInput(f"A page holds 1 to {PAGE_SIZE_MAX} entries.", field="limit")
+    place = _Place.from_text(cursor) if cursor else None
+    statement = await _filtered(session, wanted)
+    if statement is None:
+        return InvoicePage((), None, None)
+    order = _Order(sort, descending)
+    backward = place is not None and place.backward
+    rows = await _rows(session, statement, order, place, limit + 1)
+    more = len(rows) > limit
+    rows = rows[:limit]
+    if backward:
+        rows.reverse()
+    items = tuple(_summary(row) for row in rows)
+    if not items:
+        return InvoicePage((), None, None)
+    has_next, has_previous = (True, more) if backward else (more, place is not None)
+    return InvoicePage(
+        items,
+        next=order.place_of(rows[-1], backward=False).to_text() if has_next else None,
+        previous=order.place_of(rows[0], backward=True).to_text() if has_previous else None,
+    )
+
+
+async def tab_counts(session: AsyncSession, wanted: InvoiceFilter) -> tuple[TabCount, ...]:
+    """How many invoices each tab would show under the other filters, counted up to COUNTED_MAX."""
+    counts: list[TabCount] = []
+    for tab in TABS:
+        statement = await _filtered(session, replace(wanted, tab=tab, statuses=()))
+        found = 0
+        if statement is not None:
+            some = statement.with_only_columns(col(InvoiceRow.id)).limit(COUNTED_MAX + 1).subquery()
+            found = await session.scalar(select(func.count()).select_from(some)) or 0
+        counts.append(TabCount(tab, min(found, COUNTED_MAX), found > COUNTED_MAX))
+    return tuple(counts)
+
+
+async def all_matching(session: AsyncSession, wanted: InvoiceFilter) -> AsyncIterator[InvoiceSummary]:
+    """Every invoice that matches, newest first, read in batches."""
+    cursor: str | None = None
+    while True:
+        page = await list_invoices(session, wanted, cursor=cursor, limit=CSV_BATCH)
+        for item in page.items:
+            yield item
+        if page.next is None:
+            return
+        cursor = page.next
+
+
+def conditions(wanted: InvoiceFilter) -> list[ColumnElement[bool]]:
+    """The filter without its search, as conditions on invoice rows. For this room only."""
+    found: list[ColumnElement[bool]] = []
+    if wanted.tab == ALL:
+        # Written as what it holds, so that the index over tabs can be walked as well.
+        found.append(col(InvoiceRow.tab).not_in(HIDDEN_TABS))
+    elif wanted.tab == NEEDS_ATTENTION:
+        found.append(col(InvoiceRow.needs_attention))
+    else:
+        found.append(col(InvoiceRow.tab) == wanted.tab)
+    if wanted.statuses:
+        found.append(col(InvoiceRow.status).in_([status.value for status in wanted.statuses]))
+    for column, value in (
+        (InvoiceRow.customer_id, wanted.customer_id),
+        (InvoiceRow.currency, wanted.currency.upper() if wanted.currency else None),
+        (InvoiceRow.billing_profile_id, wanted.billing_profile_id),
+        (InvoiceRow.app_id, wanted.app_id),
+        (InvoiceRow.collection_method, wanted.collection_method),
+    ):
+        if value is not None:
+            found.append(col(column) == value)
+    for column, start, end in (
+        (InvoiceRow.created_at, wanted.created_from, wanted.created_to),
+        (InvoiceRow.issued_at, wanted.issued_from, wanted.issued_to),
+        (InvoiceRow.due_at, wanted.due_from, wanted.due_to),
+    ):
+        if start is not None:
+            found.append(col(column) >= start)
+        if end is not None:
+            found.append(col(column) < end)
+    if wanted.amount_min is not None:
+        found.append(col(InvoiceRow.total) >= wanted.amount_min)
+    if wanted.amount_max is not None:
+        found.append(col(InvoiceRow.total) <= wanted.amount_max)
+    return found
+
+
+async def search_condition(session: AsyncSession, search: str) -> ColumnElement[bool]:
+    """Invoices that a search finds. Customers are looked up first: their number is small, that of invoices is not."""
+    text = search.strip()
+    customers = await matching_customer_ids(session, text, limit=SEARCHED_CUSTOMERS_MAX)
+    # The text right behind every text that begins with this one, so that an index can be used on either database.
+    beginning = text.upper()
+    found: list[ColumnElement[bool]] = [
+        col(InvoiceRow.number).between(beginning, beginning + "\U0010ffff"),
+        col(InvoiceRow.external_id) == text,
+    ]
+    if is_id(beginning):
+        found.append(col(InvoiceRow.id) == beginning)
+    if customers:
+        found.append(col(InvoiceRow.customer_id).in_(customers))
+    return or_(*found)
+
+
+async def _filtered(session: AsyncSession, wanted: InvoiceFilter) -> Select[Any] | None:
+    statement = select(*_COLUMNS).where(*conditions(wanted))
+    if wanted.search and wanted.search.strip():
+        statement = statement.where(await search_condition(session, wanted.search))
+    return statement
+
+
+_COLUMNS = tuple(
+    col(column)
+    for column in (
+        InvoiceRow.id,
+        InvoiceRow.number,
+        InvoiceRow.status,
+        InvoiceRow.customer_id,
+        InvoiceRow.customer_name,
+        InvoiceRow.currency,
+        InvoiceRow.total,
+        InvoiceRow.amount_remaining,
+        InvoiceRow.collection_method,
+        InvoiceRow.sync_state,
+        InvoiceRow.payment_status,
+        InvoiceRow.created_at,
+        InvoiceRow.issued_at,
+        InvoiceRow.due_at,
+        InvoiceRow.paid_at,
+        InvoiceRow.next_attempt_at,
+        InvoiceRow.problem,
+    )
+)
+
+
+def _summary(row: Any) -> InvoiceSummary:
+    return InvoiceSummary(
+        id=row.id,
+        number=row.number,
+        status=InvoiceStatus(row.status),
+        customer_id=row.customer_id,
+        customer_name=row.customer_name,
+        currency=row.currency,
+        total=row.total,
+        amount_remaining=row.amount_remaining,
+        collection_method=row.collection_method,
+        sync_state=row.sync_state,
+        payment_status=row.payment_status,
+        created_at=row.created_at,
+        issued_at=row.issued_at,
+        due_at=row.due_at,
+        paid_at=row.paid_at,
+        next_attempt_at=row.next_attempt_at,
+        problem=row.problem,
+    )
+
+
+# Places in the list
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Right after a row, or with `backward` right before it. `value` is what the list is sorted by, None for no date."""
+
+    value: str | None
+    id: str
+    backward: bool
+
+    def to_text(self) -> str:
+        document = json.dumps([self.value, self.id, self.backward])
+        return base64.urlsafe_b64encode(document.encode()).decode().rstrip("=")
+
+    @classmethod
+    def from_text(cls, text: str) -> "_Place":
+        try:
+            value, id_, backward = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        except (ValueError, TypeError, binascii.Error):
+            raise InvalidInput("This page marker is not one of ours.", field="cursor") from None
+        return cls(None if value is None else str(value), str(id_), bool(backward))
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    sort: str
+    descending: bool
+
+    @property
+    def column(self) -> Any:
+        return {
+            "created": col(InvoiceRow.created_at),
+            "total": col(InvoiceRow.total),
+            "due": col(InvoiceRow.due_at),
+            "issued": col(InvoiceRow.issued_at),
+        }[self.sort]
+
+    @property
+    def is_nullable(self) -> bool:
+        return self.sort in ("due", "issued")
+
+    def value_of(self, row: Any) -> Any:
+        return {"created": row.created_at, "total": row.total, "due": row.due_at, "issued": row.issued_at}[self.sort]
+
+    def place_of(self, row: Any, *, backward: bool) -> _Place:
+        value = self.value_of(row)
+        text = None if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
+        return _Place(text, row.id, backward)
+
+    def read(self, text: str) -> Any:
+        try:
+            return Decimal(text) if self.sort == "total" else datetime.fromisoformat(text)
+        except (ValueError, ArithmeticError):
+            raise InvalidInput("This page marker is not one of ours.", field="cursor") from None
+
+
+async def _rows(
+    session: AsyncSession, statement: Select[Any], order: _Order, place: _Place | None, count: int
+) -> list[Any]:
+    """Up to `count` rows from a place on, in walking order: first those with a value, then those without, or back."""
+    backward = place is not None and place.backward
+    parts = [True, False] if order.is_nullable else [True]
+    if backward:
+        parts.reverse()
+    rows: list[Any] = []
+    for with_value in parts:
+        if place is not None and order.is_nullable and (place.value is None) is with_value:
+            # The place lies in the other part; this one is behind it, or still wholly ahead.
+            if with_value is not backward:
+                continue
+            start = None
+        else:
+            start = place
+        part = _part(statement, order, with_value, start, backward).limit(count - len(rows))
+        rows += (await session.execute(part)).all()
+        if len(rows) >= count:
+            break
+    return rows
+
+
+def _part(statement: Select[Any], order: _Order, with_value: bool, place: _Place | None, backward: bool) -> Select[Any]:
+    column, id_ = order.column, col(InvoiceRow.id)
+    down = order.descending is not backward
+    if not with_value:
+        statement = statement.where(column.is_(None))
+        if place is not None:
+            statement = statement.where(id_ < place.id if down else id_ > place.id)
+        return statement.order_by(id_.desc() if down else id_)
+    if order.is_nullable:
+        statement = statement.where(column.is_not(None))
+    if place is not None and place.value is not None:
+        value = order.read(place.value)
+        beyond = column < value if down else column > value
+        same = and_(column == value, id_ < place.id if down else id_ > place.id)
+        statement = statement.where(or_(beyond, same))
+    return statement.order_by(column.desc() if down else column, id_.desc() if down else id_)

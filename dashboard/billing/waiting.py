@@ -1,0 +1,51 @@
+"""Letting invoices go on that waited for something outside: a replaced key, a customer who is ready now."""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from dashboard.billing.actions import doubt_issues, release
+from dashboard.billing.invoice_rows import change_status, issue_rows, locked_invoice, note_step, touch
+from dashboard.billing.invoicing import ask_to_advance
+from dashboard.billing.issues import CRITICAL
+from dashboard.billing.state_machine import Trigger
+from dashboard.billing.tables import InvoiceRow
+from dashboard.billing.troubles import component_of
+from dashboard.billing.views import InvoiceStatus
+from dashboard.kit.database import Work
+
+
+async def resume_app(work: Work, app_id: str) -> int:
+    """After an app's key was replaced: every invoice that waited for it goes on. Answers how many."""
+    statement = select(col(InvoiceRow.id)).where(
+        col(InvoiceRow.app_id) == app_id, col(InvoiceRow.sync_state) == "unauthorized"
+    )
+    ids = list(await work.session.scalars(statement.order_by(col(InvoiceRow.id))))
+    for invoice_id in ids:
+        row = await locked_invoice(work.session, invoice_id)
+        release(row, work)
+        note_step(work, row, row.status, row.status, "key_replaced")
+        touch(work, row)
+        await ask_to_advance(work, row)
+    return len(ids)
+
+
+async def recheck_customer(work: Work, customer_id: str) -> int:
+    """After something about a customer changed (linked, a payment method, an address): drafts that were held because the
+    customer was not ready are checked again. Answers how many."""
+    statement = select(col(InvoiceRow.id)).where(
+        col(InvoiceRow.customer_id) == customer_id, col(InvoiceRow.status) == InvoiceStatus.DRAFT_INVALID.value
+    )
+    ids = list(await work.session.scalars(statement.order_by(col(InvoiceRow.id))))
+    held = [invoice_id for invoice_id in ids if await _is_held_by_readiness(work.session, invoice_id)]
+    for invoice_id in held:
+        row = await locked_invoice(work.session, invoice_id)
+        await doubt_issues(work, row)
+        change_status(work, row, InvoiceStatus.DRAFT_VALIDATING, Trigger.RETRY)
+        await ask_to_advance(work, row)
+    return len(held)
+
+
+async def _is_held_by_readiness(session: AsyncSession, invoice_id: str) -> bool:
+    issues = await issue_rows(session, invoice_id)
+    return any(issue.severity == CRITICAL and issue.component == component_of("validate") for issue in issues)

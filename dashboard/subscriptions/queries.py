@@ -1,0 +1,135 @@
+"""Questions about subscriptions."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from dashboard.kit.errors import InvalidInput
+from dashboard.kit.paging import Page, PageRequest, fetch_page
+from dashboard.subscriptions.errors import SubscriptionNotFound
+from dashboard.subscriptions.schedule import billing_period_at, phases_from
+from dashboard.subscriptions.status import SubscriptionStatus, subscription_status
+from dashboard.subscriptions.tables import SubscriptionRow
+from dashboard.subscriptions.views import Subscription
+
+_SORTS: dict[str, Any] = {
+    "id": col(SubscriptionRow.id),
+    "name": col(SubscriptionRow.name),
+    "active_from": col(SubscriptionRow.active_from),
+    "active_to": col(SubscriptionRow.active_to),
+    "created_at": col(SubscriptionRow.created_at),
+}
+
+
+async def get_subscription(session: AsyncSession, subscription_id: str, now: datetime) -> Subscription:
+    """One subscription, deleted ones too. Raises SubscriptionNotFound."""
+    return subscription_of(await find_row(session, subscription_id), now)
+
+
+async def list_subscriptions(
+    session: AsyncSession,
+    page: PageRequest,
+    *,
+    now: datetime,
+    customer_ids: Iterable[str] = (),
+    plan_ids: Iterable[str] = (),
+    statuses: Iterable[SubscriptionStatus] = (),
+    search: str | None = None,
+    sort: str = "created_at",
+    descending: bool = True,
+) -> Page[Subscription]:
+    """Subscriptions that are not deleted and fit. Raises InvalidInput for an unknown `sort`."""
+    if sort not in _SORTS:
+        raise InvalidInput(f"Subscriptions cannot be sorted by {sort!r}.", field="sort")
+    statement: Select[Any] = select(SubscriptionRow).where(col(SubscriptionRow.deleted_at).is_(None))
+    for column, values in ((SubscriptionRow.customer_id, customer_ids), (SubscriptionRow.plan_id, plan_ids)):
+        if chosen := list(values):
+            statement = statement.where(col(column).in_(chosen))
+    if search:
+        statement = statement.where(
+            or_(
+                col(SubscriptionRow.name).icontains(search, autoescape=True),
+                col(SubscriptionRow.plan_key).icontains(search, autoescape=True),
+            )
+        )
+    if wanted := set(statuses):
+        statement = statement.where(or_(*[_has_status(status, now) for status in wanted]))
+    column = _SORTS[sort]
+    statement = statement.order_by(column.desc() if descending else column, col(SubscriptionRow.id))
+    rows, total = await fetch_page(session, statement, page)
+    return Page(tuple(subscription_of(row, now) for row in rows), total, page.number, page.size)
+
+
+async def subscriptions_of_plan(session: AsyncSession, plan_id: str) -> tuple[str, ...]:
+    """The ids of subscriptions that were made from a version of a plan."""
+    statement = select(col(SubscriptionRow.id)).where(
+        col(SubscriptionRow.plan_id) == plan_id, col(SubscriptionRow.deleted_at).is_(None)
+    )
+    return tuple(await session.scalars(statement))
+
+
+async def due_for_sync(session: AsyncSession, now: datetime, *, limit: int = 500) -> list[str]:
+    """Subscriptions whose lines for billing have to be made now, the longest due first."""
+    statement = (
+        select(col(SubscriptionRow.id))
+        .where(col(SubscriptionRow.sync_at) <= now)
+        .order_by(col(SubscriptionRow.sync_at))
+        .limit(limit)
+    )
+    return list(await session.scalars(statement))
+
+
+async def find_row(session: AsyncSession, subscription_id: str) -> SubscriptionRow:
+    """The row with this id. Raises SubscriptionNotFound."""
+    row = await session.get(SubscriptionRow, subscription_id.upper())
+    if row is None:
+        raise SubscriptionNotFound(f"There is no subscription {subscription_id!r}.")
+    return row
+
+
+def subscription_of(row: SubscriptionRow, now: datetime) -> Subscription:
+    """The subscription in a row, as others may hold it."""
+    status = subscription_status(row.active_from, row.active_to, row.deleted_at, now)
+    running = status in (SubscriptionStatus.ACTIVE, SubscriptionStatus.CANCELED)
+    return Subscription(
+        id=row.id,
+        customer_id=row.customer_id,
+        plan_id=row.plan_id,
+        plan_key=row.plan_key,
+        plan_version=row.plan_version,
+        name=row.name,
+        description=row.description,
+        currency=row.currency,
+        billing_cadence=row.billing_cadence,
+        billing_anchor=row.billing_anchor,
+        pro_rating_enabled=row.pro_rating_enabled,
+        settlement_mode=row.settlement_mode,
+        active_from=row.active_from,
+        active_to=row.active_to,
+        status=status,
+        phases=phases_from(row.phases, row.active_to),
+        current_period=billing_period_at(row.billing_anchor, row.billing_cadence, now) if running else None,
+        previous_id=row.previous_id,
+        next_id=row.next_id,
+        metadata=dict(row.metadata_),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        deleted_at=row.deleted_at,
+    )
+
+
+def _has_status(status: SubscriptionStatus, now: datetime) -> Any:
+    start, end = col(SubscriptionRow.active_from), col(SubscriptionRow.active_to)
+    match status:
+        case SubscriptionStatus.SCHEDULED:
+            return start > now
+        case SubscriptionStatus.ACTIVE:
+            return (start <= now) & end.is_(None)
+        case SubscriptionStatus.CANCELED:
+            return (start <= now) & (end > now)
+        case SubscriptionStatus.INACTIVE:
+            return end <= now

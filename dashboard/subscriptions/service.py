@@ -1,0 +1,292 @@
+"""Verbs: subscribe, change, cancel, take back, delete. One subscription at a time per customer.
+
+Before something that costs money begins, the customer has to be ready to pay for it. Whether they are is asked outside
+of any transaction (`PaymentReadiness` may call Stripe), so the verbs that need it take the `SubscriptionDesk`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from sqlalchemy import or_, select
+from sqlmodel import col
+
+from dashboard.catalog.plan_views import Plan
+from dashboard.catalog.plans import get_plan
+from dashboard.catalog.status import PlanStatus
+from dashboard.customers.queries import live_customer
+from dashboard.kit.calendar import cut_to_seconds
+from dashboard.kit.database import Actor, Database, Work
+from dashboard.kit.ids import new_id
+from dashboard.kit.locks import lock_until_commit
+from dashboard.subscriptions.errors import (
+    AlreadySubscribed,
+    BillingSetupInvalid,
+    PlanNotActive,
+    SubscriptionStateConflict,
+    TimingNotPossible,
+)
+from dashboard.subscriptions.inputs import ChangeSubscription, CreateSubscription
+from dashboard.subscriptions.queries import find_row, subscription_of
+from dashboard.subscriptions.schedule import billing_period_at, scheduled
+from dashboard.subscriptions.status import SubscriptionStatus, subscription_status
+from dashboard.subscriptions.tables import SubscriptionRow
+from dashboard.subscriptions.views import Subscription
+
+PAST_ALLOWED = timedelta(minutes=2)
+
+
+class PaymentReadiness(Protocol):
+    async def __call__(self, customer_id: str) -> tuple[str, str] | None:
+        """What this customer lacks to be billed, as (what, remedy); None when nothing."""
+        ...
+
+
+@dataclass(slots=True)
+class SubscriptionDesk:
+    """What starting a paid subscription needs at hand."""
+
+    database: Database
+    readiness: PaymentReadiness
+
+
+async def create_subscription(desk: SubscriptionDesk, actor: Actor, wanted: CreateSubscription) -> Subscription:
+    """Puts a customer on a plan.
+
+    Raises CustomerNotFound, CustomerDeleted, PlanNotFound, PlanNotActive, TimingNotPossible, AlreadySubscribed,
+    BillingSetupInvalid (with what the customer lacks, and the remedy).
+    """
+    now = desk.database.clock.now()
+    async with desk.database.read() as session:
+        customer = await live_customer(session, wanted.customer_id)
+        plan = _in_effect(await get_plan(session, wanted.plan, now=now, version=wanted.plan_version))
+    await _check_readiness(desk, customer.id, plan)
+    async with desk.database.transaction(actor) as work:
+        start = _start(wanted.timing, work.now)
+        return await _insert(
+            work,
+            customer.id,
+            plan,
+            start,
+            anchor=wanted.billing_anchor or start,
+            starting_phase=wanted.starting_phase,
+            name=wanted.name,
+            description=wanted.description,
+            metadata=wanted.metadata,
+        )
+
+
+async def change_subscription(
+    desk: SubscriptionDesk, actor: Actor, subscription_id: str, wanted: ChangeSubscription
+) -> tuple[Subscription, Subscription]:
+    """Ends a subscription and starts another plan at the same instant, on the same anchor: (the old one, the new one).
+
+    Raises SubscriptionNotFound, SubscriptionStateConflict, and what `create_subscription` raises.
+    """
+    now = desk.database.clock.now()
+    async with desk.database.read() as session:
+        customer_id = (await find_row(session, subscription_id)).customer_id
+        plan = _in_effect(await get_plan(session, wanted.plan, now=now, version=wanted.plan_version))
+    await _check_readiness(desk, customer_id, plan)
+    async with desk.database.transaction(actor) as work:
+        row = await _running(work, subscription_id)
+        end = _end(row, wanted.timing, work.now)
+        row.active_to, row.updated_at, row.sync_at = end, work.now, work.now
+        await work.session.flush()
+        new = await _insert(
+            work,
+            customer_id,
+            plan,
+            end,
+            anchor=row.billing_anchor,
+            starting_phase=wanted.starting_phase,
+            name=wanted.name,
+            description=wanted.description,
+            metadata=wanted.metadata,
+            previous_id=row.id,
+        )
+        row.next_id = new.id
+        _tell(work, row, "subscription.changed", to=new.id, at=end.isoformat())
+        return subscription_of(row, work.now), new
+
+
+async def cancel_subscription(work: Work, subscription_id: str, timing: str | datetime = "immediate") -> Subscription:
+    """Ends a subscription now, with its billing period, or at a billing boundary.
+
+    Raises SubscriptionNotFound, SubscriptionStateConflict, TimingNotPossible.
+    """
+    row = await _running(work, subscription_id)
+    row.active_to = _end(row, timing, work.now)
+    row.updated_at = row.sync_at = work.now
+    _tell(work, row, "subscription.canceled", at=row.active_to.isoformat())
+    return subscription_of(row, work.now)
+
+
+async def unschedule_cancelation(work: Work, subscription_id: str) -> Subscription:
+    """Takes a cancelation back while it has not come. Raises SubscriptionNotFound, SubscriptionStateConflict."""
+    row = await find_row(work.session, subscription_id)
+    await _lock_customer(work, row.customer_id)
+    if _status(row, work.now) is not SubscriptionStatus.CANCELED:
+        raise SubscriptionStateConflict("Nothing is there to take back: this subscription has no end in sight.")
+    if row.next_id is not None:
+        raise SubscriptionStateConflict(
+            "Another subscription follows this one.", remedy="Restore this one instead: the other goes then."
+        )
+    row.active_to = None
+    row.updated_at = row.sync_at = work.now
+    await _refuse_overlap(work, row)
+    _tell(work, row, "subscription.cancelation_withdrawn")
+    return subscription_of(row, work.now)
+
+
+async def restore_subscription(work: Work, subscription_id: str) -> Subscription:
+    """Deletes the scheduled follower and lets this one go on.
+
+    Raises SubscriptionNotFound, SubscriptionStateConflict.
+    """
+    row = await find_row(work.session, subscription_id)
+    await _lock_customer(work, row.customer_id)
+    if _status(row, work.now) is not SubscriptionStatus.CANCELED:
+        raise SubscriptionStateConflict("Only a subscription that is about to end can be restored.")
+    if row.next_id is not None:
+        follower = await find_row(work.session, row.next_id)
+        await _delete(work, follower)
+    row.next_id = row.active_to = None
+    row.updated_at = row.sync_at = work.now
+    await _refuse_overlap(work, row)
+    _tell(work, row, "subscription.restored")
+    return subscription_of(row, work.now)
+
+
+async def delete_subscription(work: Work, subscription_id: str) -> None:
+    """Deletes a subscription that has not begun. Raises SubscriptionNotFound, SubscriptionStateConflict."""
+    row = await find_row(work.session, subscription_id)
+    await _lock_customer(work, row.customer_id)
+    if _status(row, work.now) is not SubscriptionStatus.SCHEDULED:
+        raise SubscriptionStateConflict("It has begun, so it is canceled, not deleted.", remedy="Cancel it instead.")
+    await _delete(work, row)
+
+
+async def _insert(
+    work: Work,
+    customer_id: str,
+    plan: Plan,
+    start: datetime,
+    *,
+    anchor: datetime,
+    starting_phase: str | None,
+    name: str | None,
+    description: str | None,
+    metadata: dict[str, str],
+    previous_id: str | None = None,
+) -> Subscription:
+    await _lock_customer(work, customer_id)
+    row = SubscriptionRow(
+        id=new_id(),
+        customer_id=customer_id,
+        plan_id=plan.id,
+        plan_key=plan.key,
+        plan_version=plan.version,
+        name=name or plan.name,
+        description=description,
+        currency=plan.currency,
+        billing_cadence=plan.billing_cadence,
+        billing_anchor=anchor,
+        pro_rating_enabled=plan.pro_rating_enabled,
+        settlement_mode=plan.settlement_mode,
+        active_from=start,
+        phases=scheduled(plan.phases, start, starting_phase),
+        previous_id=previous_id,
+        metadata_=metadata,
+        sync_at=work.now,
+        created_at=work.now,
+        updated_at=work.now,
+    )
+    await _refuse_overlap(work, row)
+    work.session.add(row)
+    await work.session.flush()
+    _tell(work, row, "subscription.created", plan=plan.key, version=plan.version)
+    return subscription_of(row, work.now)
+
+
+def _in_effect(plan: Plan) -> Plan:
+    if plan.status is not PlanStatus.ACTIVE:
+        raise PlanNotActive(f"Version {plan.version} of {plan.key} is {plan.status.value}.", field="plan")
+    return plan
+
+
+async def _check_readiness(desk: SubscriptionDesk, customer_id: str, plan: Plan) -> None:
+    if not any(card.price is not None for phase in plan.phases for card in phase.rate_cards):
+        return
+    lacking = await desk.readiness(customer_id)
+    if lacking is not None:
+        raise BillingSetupInvalid(f"Invalid billing setup: {lacking[0]}", remedy=lacking[1])
+
+
+def _start(timing: str | datetime, now: datetime) -> datetime:
+    if not isinstance(timing, datetime):
+        return cut_to_seconds(now)
+    if timing < now - PAST_ALLOWED:
+        raise TimingNotPossible("A subscription cannot begin in the past.", field="timing")
+    return cut_to_seconds(timing)
+
+
+def _end(row: SubscriptionRow, timing: str | datetime, now: datetime) -> datetime:
+    if timing == "immediate":
+        return cut_to_seconds(now)
+    period = billing_period_at(row.billing_anchor, row.billing_cadence, now)
+    if timing == "next_billing_cycle":
+        return period.end
+    if not isinstance(timing, datetime):
+        raise TimingNotPossible(f"{timing!r} is no timing.", field="timing")
+    if timing < now or billing_period_at(row.billing_anchor, row.billing_cadence, timing).start != timing:
+        raise TimingNotPossible(
+            "A subscription ends now or where a billing period ends.",
+            remedy=f"The current one ends {period.end:%d %b %Y %H:%M} UTC.",
+            field="timing",
+        )
+    return timing
+
+
+async def _running(work: Work, subscription_id: str) -> SubscriptionRow:
+    row = await find_row(work.session, subscription_id)
+    await _lock_customer(work, row.customer_id)
+    await work.session.refresh(row)
+    status = _status(row, work.now)
+    if status is not SubscriptionStatus.ACTIVE:
+        raise SubscriptionStateConflict(f"This subscription is {status.value}, not active.")
+    return row
+
+
+async def _refuse_overlap(work: Work, row: SubscriptionRow) -> None:
+    other = col(SubscriptionRow.active_to)
+    statement = select(SubscriptionRow).where(
+        col(SubscriptionRow.customer_id) == row.customer_id,
+        col(SubscriptionRow.id) != row.id,
+        col(SubscriptionRow.deleted_at).is_(None),
+        or_(other.is_(None), other > row.active_from),
+    )
+    if row.active_to is not None:
+        statement = statement.where(col(SubscriptionRow.active_from) < row.active_to)
+    found = await work.session.scalar(statement.limit(1))
+    if found is not None:
+        raise AlreadySubscribed(f"This customer already has the subscription {found.name} at that time.")
+
+
+async def _delete(work: Work, row: SubscriptionRow) -> None:
+    row.deleted_at = row.updated_at = row.sync_at = work.now
+    await work.session.flush()
+    _tell(work, row, "subscription.deleted")
+
+
+async def _lock_customer(work: Work, customer_id: str) -> None:
+    await lock_until_commit(work.session, f"subscriptions:{customer_id}")
+
+
+def _status(row: SubscriptionRow, now: datetime) -> SubscriptionStatus:
+    return subscription_status(row.active_from, row.active_to, row.deleted_at, now)
+
+
+def _tell(work: Work, row: SubscriptionRow, action: str, **details: object) -> None:
+    work.audit(action, "subscription", row.id, customer=row.customer_id, **details)
+    work.changed("subscriptions", f"subscriptions/{row.id}", f"customers/{row.customer_id}")
