@@ -6,20 +6,29 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from dashboard.access.audit import AuditLog
+from dashboard.billing.desk import BillingDesk
+from dashboard.billing.invoicing import ADVANCE_JOB
+from dashboard.billing.jobs import COLLECT_JOB
+from dashboard.billing.queries import invoices_keep_customer
+from dashboard.customers.service import CustomerGuard
 from dashboard.kit.changes import Changes
 from dashboard.kit.clock import Clock, clock_from_text
 from dashboard.kit.crypto import SecretBox, load_or_make_secret_key
 from dashboard.kit.database import Database
 from dashboard.kit.jobs import Job, Jobs
+from dashboard.kit.locks import Locks
 from dashboard.settings import Settings
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.gateway import Gateways
 from dashboard.stripe_app.inbox import APPLY
+from dashboard.stripe_app.plug import StripePlug
 from dashboard.usage.event_store import EventStore
 from dashboard.usage.service import define_missing_meters
 from dashboard.usage.sql_event_store import SqlEventStore
 
 JOBS = {
+    ADVANCE_JOB: Job("invoices", serial_by="invoice_id"),
+    COLLECT_JOB: Job("background", serial_by="customer_id"),
     APPLY: Job("events"),
 }
 """Every job there is, and its queue. `worker.py` says what each runs."""
@@ -37,6 +46,9 @@ class Backend:
     event_store: EventStore
     jobs: Jobs
     stripe: StripeDesk
+    billing: BillingDesk
+    customer_guards: tuple[CustomerGuard, ...] = (invoices_keep_customer,)
+    """Who has a say before a customer is deleted."""
 
 
 _running: list[Backend] = []
@@ -67,15 +79,19 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
         secrets = SecretBox(_secret_key(settings))
         stripe = _stripe_desk(settings, database, secrets)
         closing.push_async_callback(stripe.gateways.close)
+        event_store = await _event_store(settings, database, closing)
+        locks = Locks(database)
+        closing.push_async_callback(locks.close)
         backend = Backend(
             settings=settings,
             clock=clock,
             changes=changes,
             database=database,
             secrets=secrets,
-            event_store=await _event_store(settings, database, closing),
+            event_store=event_store,
             jobs=jobs,
             stripe=stripe,
+            billing=BillingDesk(database, StripePlug(stripe), event_store, locks),
         )
         await define_missing_meters(database, backend.event_store)
         _running.append(backend)

@@ -37,7 +37,7 @@ async def backend_running() -> AsyncIterator[None]:
 
 
 def explain_failure(exception: Exception) -> EventSpec:
-    """What a handler did not catch: a refusal says itself; of a mistake of ours the log gets all, the person a number."""
+    """What a handler did not catch: a refusal says itself; of a mistake of ours the log gets all, people a number."""
     if isinstance(exception, MeterdeskError):
         return ui.toast_error(exception)
     number = uuid.uuid4().hex[:8]

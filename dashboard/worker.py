@@ -10,38 +10,48 @@ from contextlib import asynccontextmanager
 
 from dashboard.backend import Backend, open_backend
 from dashboard.billing import jobs as billing_jobs
+from dashboard.billing.invoicing import ADVANCE_JOB
 from dashboard.kit.jobs import JobEngine, JobFunction, JobRun
 from dashboard.settings import Settings
 from dashboard.stripe_app import jobs as stripe_jobs
+from dashboard.stripe_app.inbox import APPLY
 
 EMBEDDED_WORKER = "METERDESK_EMBEDDED_WORKER"
 SWEEP_SECONDS = 60
-COLLECT_SECONDS = 5
+DUE_SECONDS = 5
 RECONCILE_SECONDS = 24 * 3600
-RETENTION_SECONDS = 3600
 
 logger = logging.getLogger(__name__)
 
 
 def job_functions(backend: Backend) -> dict[str, JobFunction]:
-    """Job name → what runs. The names and queues are each room's own (`JOBS`)."""
+    """Job name → what runs. `backend.JOBS` says in which queue."""
 
     async def advance_invoice(_run: JobRun, invoice_id: str) -> None:
-        await billing_jobs.advance_invoice(backend.billing, invoice_id)
+        await billing_jobs.advance(backend.billing, invoice_id)
+
+    async def collect_customer(_run: JobRun, customer_id: str) -> None:
+        await billing_jobs.collect(backend.billing, customer_id)
 
     async def apply_stripe_event(_run: JobRun, event_id: str) -> None:
         await stripe_jobs.stripe_event_apply(backend.stripe, event_id)
 
-    return {billing_jobs.ADVANCE: advance_invoice, stripe_jobs.APPLY: apply_stripe_event}
+    return {
+        ADVANCE_JOB: advance_invoice,
+        billing_jobs.COLLECT_JOB: collect_customer,
+        APPLY: apply_stripe_event,
+    }
 
 
 @asynccontextmanager
 async def working(backend: Backend) -> AsyncIterator[None]:
     """Runs jobs and periodic work for the length of the block."""
     engine = JobEngine(backend.jobs, job_functions(backend))
-    engine.every(COLLECT_SECONDS, "advance due invoices", lambda: billing_jobs.sweep(backend.billing))
+    engine.every(DUE_SECONDS, "enqueue what is due", lambda: billing_jobs.sweep(backend.billing))
     engine.every(SWEEP_SECONDS, "Stripe housekeeping", lambda: stripe_jobs.stripe_sweep(backend.stripe))
-    engine.every(RECONCILE_SECONDS, "compare invoices with Stripe", lambda: stripe_jobs.stripe_reconcile(backend.stripe))
+    engine.every(
+        RECONCILE_SECONDS, "compare invoices with Stripe", lambda: stripe_jobs.stripe_reconcile(backend.stripe)
+    )
     await engine.start()
     listening = asyncio.create_task(_listen_to_stripe(backend))
     try:

@@ -19,15 +19,17 @@ from dashboard.kit.crypto import SecretBox
 from dashboard.kit.database import Actor, Database
 from dashboard.kit.ids import new_id
 from dashboard.kit.inputs import parse_input
+from dashboard.kit.paging import PageRequest
+from dashboard.stripe_app.apply import apply_again
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.events_cursor import poll_app
 from dashboard.stripe_app.gateway import Gateways
 from dashboard.stripe_app.gateway_calls import CallBudget
-from dashboard.stripe_app.inbox import APPLY
-from dashboard.stripe_app.inputs import InstallStripeApp
+from dashboard.stripe_app.inbox import APPLY, list_events
+from dashboard.stripe_app.inputs import EventFilter, InstallStripeApp
 from dashboard.stripe_app.install import install_stripe_app
 from dashboard.stripe_app.jobs import stripe_event_apply
-from dashboard.stripe_app.views import StripeApp
+from dashboard.stripe_app.views import StripeApp, StripeEvent
 from tests.contract.sandbox_support import SHARED, RunningSandbox, contract, running_sandbox
 
 ADA = Actor("person", "ada", "Ada")
@@ -118,6 +120,22 @@ class House:
         )
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    async def complete_checkout(self, session_id: str, **how: Any) -> None:
+        """Plays the customer: fills in the checkout page."""
+        answer = await self.sandbox.post(f"/_sandbox/checkout/{session_id}/complete", json=how)
+        assert answer.status_code == 200, answer.text
+
+    async def inbox(self, **wanted: Any) -> list[StripeEvent]:
+        """The letters in the inbox, oldest first."""
+        async with self.database.read() as session:
+            page = await list_events(session, EventFilter(**wanted), PageRequest(1, 1000))
+        return list(reversed(page.items))
+
+    async def apply_again(self, event_id: str) -> None:
+        """Puts a letter back and applies it."""
+        await apply_again(self.desk, ADA, event_id)
+        await self.work_off()
 
     async def fault(self, **order: Any) -> None:
         """Orders bad weather at the sandbox."""

@@ -12,6 +12,7 @@ from dashboard.kit.errors import MeterdeskError
 from dashboard.kit.ids import new_id
 from dashboard.kit.inputs import parse_input
 from dashboard.stripe_app.checkout import create_checkout_session
+from dashboard.stripe_app.customer_link import unlink_stripe_customer
 from dashboard.stripe_app.house import resolve_app_id
 from dashboard.stripe_app.inputs import CreateCheckoutSession
 from dashboard.stripe_app.views import CheckoutSession
@@ -41,6 +42,7 @@ async def checkout_for_new_customer(
     try:
         return await create_checkout_session(backend.stripe, actor, request)
     except MeterdeskError:
+        await unlink_stripe_customer(backend.stripe, actor, made.id, app_id)
         async with backend.database.transaction(actor) as work:
             await delete_customer(work, made.id, guards=())
         raise

@@ -80,7 +80,7 @@ Step = Callable[[BillingDesk, str], Awaitable[object]]
 
 
 async def _next_step(desk: BillingDesk, invoice_id: str) -> Step | None:
-    """Enters state after state as far as that needs nothing from outside; answers the work to do then, None for rest."""
+    """Enters states as far as that needs nothing from outside; answers the work to do then, None to rest."""
     async with desk.database.transaction(SYSTEM) as work:
         row = await locked_invoice(work.session, invoice_id)
         while not _is_held(row, work):

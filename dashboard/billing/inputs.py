@@ -98,7 +98,7 @@ class SupplierInput(Input):
     name: Name
     country: OptionalCountry
     address: AddressInput | None = None
-    tax_id: Annotated[str | None, EmptyIsNone, Field(max_length=TAX_ID_LENGTH_MAX)] = None
+    tax_id: Annotated[Annotated[str, Field(max_length=TAX_ID_LENGTH_MAX)] | None, EmptyIsNone] = None
 
     @model_validator(mode="after")
     def _has_a_country(self) -> "SupplierInput":

@@ -36,7 +36,7 @@ LineTitle = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
 class PendingLineInput(Input):
-    """A line that will be invoiced. `price`, `discounts` and `unit_conversion` are documents as `price_json` reads them.
+    """A line to be invoiced. `price`, `discounts` and `unit_conversion` are documents as `price_json` reads them.
 
     A flat price is charged `quantity` times (once if left out). Any other price needs a feature with a meter.
     """
@@ -91,8 +91,7 @@ class ChargeInput(Input):
             quantity=self.quantity,
             period_from=period_from,
             period_to=period_to,
-            invoice_at=self.invoice_at
-            or (period_to if period_to > now else day.replace(day=1) + relativedelta(months=1)),
+            invoice_at=self.invoice_at or (period_to if period_to > now else next_month),
             tax=self.tax,
             metadata=self.metadata,
         )
@@ -139,9 +138,9 @@ class EditInvoice(Input):
     """What a draft is from now on. `lines` None leaves them alone; else lines that are left out are deleted."""
 
     description: OptionalText = None
-    footer: Annotated[str | None, EmptyIsNone, Field(max_length=FOOTER_LENGTH_MAX)] = None
-    purchase_order: Annotated[str | None, EmptyIsNone, Field(max_length=PURCHASE_ORDER_LENGTH_MAX)] = None
-    statement_descriptor: Annotated[str | None, EmptyIsNone, Field(max_length=STATEMENT_DESCRIPTOR_LENGTH_MAX)] = None
+    footer: Annotated[Annotated[str, Field(max_length=FOOTER_LENGTH_MAX)] | None, EmptyIsNone] = None
+    purchase_order: Annotated[Annotated[str, Field(max_length=PURCHASE_ORDER_LENGTH_MAX)] | None, EmptyIsNone] = None
+    statement_descriptor: Annotated[Annotated[str, Field(max_length=STATEMENT_DESCRIPTOR_LENGTH_MAX)] | None, EmptyIsNone] = None
     metadata: Metadata = {}
     lines: Annotated[tuple[EditLine, ...], Field(max_length=LINES_MAX)] | None = None
 

@@ -37,8 +37,10 @@ SORTS = ("created", "total", "due", "issued")
 
 @dataclass(frozen=True, slots=True)
 class InvoiceFilter:
-    """Which invoices: everything given has to hold. Times are `from` inclusive, `to` exclusive; amounts both inclusive,
-    of the total in major units. `search` is part of a customer's name, key or e-mail, the beginning of a number, or an id.
+    """Which invoices: everything given has to hold.
+
+    Times are `from` inclusive, `to` exclusive; amounts both inclusive, of the total in major units. `search` is part of
+    a customer's name, key or e-mail, the beginning of a number, or an id.
     """
 
     tab: str = ALL
@@ -156,7 +158,7 @@ def conditions(wanted: InvoiceFilter) -> list[ColumnElement[bool]]:
         # Written as what it holds, so that the index over tabs can be walked as well.
         found.append(col(InvoiceRow.tab).not_in(HIDDEN_TABS))
     elif wanted.tab == NEEDS_ATTENTION:
-        found.append(col(InvoiceRow.needs_attention))
+        found.append(col(InvoiceRow.needs_attention).is_(True))
     else:
         found.append(col(InvoiceRow.tab) == wanted.tab)
     if wanted.statuses:
@@ -204,32 +206,34 @@ async def search_condition(session: AsyncSession, search: str) -> ColumnElement[
 
 
 async def _filtered(session: AsyncSession, wanted: InvoiceFilter) -> Select[Any] | None:
-    statement = select(*_COLUMNS).where(*conditions(wanted))
+    statement: Select[Any] = _SUMMARIES.where(*conditions(wanted))
     if wanted.search and wanted.search.strip():
         statement = statement.where(await search_condition(session, wanted.search))
     return statement
 
 
-_COLUMNS = tuple(
-    col(column)
-    for column in (
-        InvoiceRow.id,
-        InvoiceRow.number,
-        InvoiceRow.status,
-        InvoiceRow.customer_id,
-        InvoiceRow.customer_name,
-        InvoiceRow.currency,
-        InvoiceRow.total,
-        InvoiceRow.amount_remaining,
-        InvoiceRow.collection_method,
-        InvoiceRow.sync_state,
-        InvoiceRow.payment_status,
-        InvoiceRow.created_at,
-        InvoiceRow.issued_at,
-        InvoiceRow.due_at,
-        InvoiceRow.paid_at,
-        InvoiceRow.next_attempt_at,
-        InvoiceRow.problem,
+_SUMMARIES: Any = select(
+    *(
+        col(column)
+        for column in (
+            InvoiceRow.id,
+            InvoiceRow.number,
+            InvoiceRow.status,
+            InvoiceRow.customer_id,
+            InvoiceRow.customer_name,
+            InvoiceRow.currency,
+            InvoiceRow.total,
+            InvoiceRow.amount_remaining,
+            InvoiceRow.collection_method,
+            InvoiceRow.sync_state,
+            InvoiceRow.payment_status,
+            InvoiceRow.created_at,
+            InvoiceRow.issued_at,
+            InvoiceRow.due_at,
+            InvoiceRow.paid_at,
+            InvoiceRow.next_attempt_at,
+            InvoiceRow.problem,
+        )
     )
 )
 
@@ -261,7 +265,7 @@ def _summary(row: Any) -> InvoiceSummary:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Right after a row, or with `backward` right before it. `value` is what the list is sorted by, None for no date."""
+    """Right after a row, or with `backward` right before it. `value` is what the list is sorted by."""
 
     value: str | None
     id: str

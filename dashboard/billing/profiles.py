@@ -39,7 +39,7 @@ _SORTS = {
 class InstalledApps(Protocol):
     """Who knows which invoicing apps there are."""
 
-    async def __call__(self, session: AsyncSession, app_id: str) -> bool:
+    async def __call__(self, session: AsyncSession, app_id: str, /) -> bool:
         """Whether this app is installed and can be given work."""
         ...
 

@@ -31,8 +31,8 @@ async def resume_app(work: Work, app_id: str) -> int:
 
 
 async def recheck_customer(work: Work, customer_id: str) -> int:
-    """After something about a customer changed (linked, a payment method, an address): drafts that were held because the
-    customer was not ready are checked again. Answers how many."""
+    """After a customer was linked, got a payment method, or completed an address: drafts that were held because they
+    were not ready are checked again. Answers how many."""
     statement = select(col(InvoiceRow.id)).where(
         col(InvoiceRow.customer_id) == customer_id, col(InvoiceRow.status) == InvoiceStatus.DRAFT_INVALID.value
     )

@@ -10,9 +10,8 @@ STRIPE_TAX_CODE = r"^txcd_\d{8}$"
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:_[a-z0-9]+)*$", min_length=1, max_length=64)]
 StripeTaxCode = Annotated[
-    str | None,
+    Annotated[str, StringConstraints(pattern=STRIPE_TAX_CODE)] | None,
     BeforeValidator(lambda value: value.strip() or None if isinstance(value, str) else value),
-    StringConstraints(pattern=STRIPE_TAX_CODE),
 ]
 
 

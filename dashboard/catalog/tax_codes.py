@@ -30,7 +30,7 @@ _DEFAULTS_ID = "organization"
 class TaxCodeUses(Protocol):
     """A room that may point to a tax code."""
 
-    async def __call__(self, session: AsyncSession, tax_code_id: str) -> Sequence[str]:
+    async def __call__(self, session: AsyncSession, tax_code_id: str, /) -> Sequence[str]:
         """Names of what uses the code."""
         ...
 

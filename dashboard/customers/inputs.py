@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, field_validator
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from dashboard.customers.views import Address
 from dashboard.kit.countries import known_countries
@@ -40,12 +41,23 @@ def _known_currency(value: str | None) -> str | None:
         raise ValueError(error.for_people()) from None
 
 
+def _email(value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        # Only the form is checked: people try things out with addresses that reach nobody.
+        return validate_email(value, check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError as error:
+        raise ValueError(f"“{value}” is not an e-mail address: {error}") from None
+
+
 EmptyIsNone = BeforeValidator(_empty_is_none)
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX)]
-OptionalText = Annotated[str | None, EmptyIsNone, Field(max_length=TEXT_LENGTH_MAX)]
-OptionalName = Annotated[str | None, EmptyIsNone, Field(max_length=NAME_LENGTH_MAX)]
+OptionalText = Annotated[Annotated[str, Field(max_length=TEXT_LENGTH_MAX)] | None, EmptyIsNone]
+OptionalName = Annotated[Annotated[str, Field(max_length=NAME_LENGTH_MAX)] | None, EmptyIsNone]
 OptionalCountry = Annotated[str | None, EmptyIsNone, AfterValidator(_known_country)]
 OptionalCurrency = Annotated[str | None, EmptyIsNone, AfterValidator(_known_currency)]
+OptionalEmail = Annotated[str | None, EmptyIsNone, AfterValidator(_email)]
 Metadata = Annotated[
     dict[
         Annotated[str, Field(min_length=1, max_length=METADATA_KEY_LENGTH_MAX)],
@@ -76,10 +88,10 @@ class CreateCustomer(Input):
     """A customer to be. A `key` is our users' own id for them; usage of `subject_keys`, and of the key, is theirs."""
 
     name: Name
-    key: Annotated[str | None, EmptyIsNone, Field(max_length=KEY_LENGTH_MAX)] = None
+    key: Annotated[Annotated[str, Field(max_length=KEY_LENGTH_MAX)] | None, EmptyIsNone] = None
     description: OptionalText = None
     currency: OptionalCurrency = None
-    primary_email: Annotated[EmailStr | None, EmptyIsNone] = None
+    primary_email: OptionalEmail = None
     billing_address: AddressInput | None = None
     subject_keys: Annotated[
         tuple[Annotated[str, Field(min_length=1, max_length=KEY_LENGTH_MAX)], ...], Field(max_length=SUBJECTS_MAX)

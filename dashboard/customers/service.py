@@ -23,7 +23,7 @@ REASONS_SHOWN_MAX = 5
 class CustomerGuard(Protocol):
     """A higher room that may know why a customer has to stay."""
 
-    async def __call__(self, session: AsyncSession, customer_id: str) -> Sequence[str]:
+    async def __call__(self, session: AsyncSession, customer_id: str, /) -> Sequence[str]:
         """Sentences naming what is unfinished; none when the customer may go."""
         ...
 

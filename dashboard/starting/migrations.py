@@ -1,5 +1,7 @@
 """Brings the database to the schema of this code, and refuses one that is ahead of it."""
 
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,7 +30,7 @@ NOT_OURS = frozenset((*JOB_TABLES, *EVENT_TABLES))
 
 ONE_AT_A_TIME = 0x6D657465
 """The PostgreSQL advisory lock of whoever migrates."""
-SQLITE_BUSY_TIMEOUT_MS = 60_000
+SQLITE_BUSY_TIMEOUT_SECONDS = 60
 
 
 class NewerDatabase(MeterdeskError):
@@ -164,12 +166,26 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
-        connection.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_TIMEOUT_MS}")
-        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_TIMEOUT_SECONDS * 1000}")
+        _switch_to_wal(connection)
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _switch_to_wal(connection: Any) -> None:
+    # SQLite does not wait here however long its busy timeout is: somebody who writes at this moment makes it fail.
+    deadline = time.monotonic() + SQLITE_BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _is_sqlite(connection: Connection) -> bool:

@@ -64,7 +64,8 @@ async def link_stripe_customer(desk: StripeDesk, actor: Actor, request: LinkStri
     async with desk.database.transaction(actor) as work:
         link = await upsert_link(work, app_id, customer.id, seen, labels=request.labels)
         if method is not None:
-            set_payment_method(link, method, work.now)
+            # By Stripe's clock, as everything else a choice is compared with.
+            set_payment_method(link, payment_method_of(method), must_moment(method["created"]))
         elif not request.keep_payment_method:
             set_payment_method(link, None, None)
         work.audit("stripe_customer.linked", "customer", customer.id, stripe_customer_id=seen["id"], app_id=app_id)

@@ -7,10 +7,15 @@ from typing import Any, Protocol
 
 from prometheus_client import Counter
 
+from dashboard.kit.limiter import BACKGROUND, FINALIZING, PEOPLE
 from dashboard.stripe_app.errors import StripeRefused, StripeUnreachable
 
 Json = dict[str, Any]
 Sleep = Callable[[float], Awaitable[None]]
+
+__all__ = [
+    "BACKGROUND", "FINALIZING", "PEOPLE", "CallBudget", "CallLimiter", "Caller", "NoLimit", "Sleep",
+]  # fmt: skip
 
 CALLS = Counter("meterdesk_stripe_calls", "Calls to Stripe, each try counted.", ["operation", "outcome"])
 
@@ -20,6 +25,10 @@ class CallLimiter(Protocol):
         """Returns when one more call of `endpoint` may go out for `account`; lower `priority` goes first."""
         ...
 
+    def hold_back(self, account: str, seconds: float, *, livemode: bool) -> None:
+        """Lets nothing out for `account` for so long."""
+        ...
+
 
 class NoLimit:
     """Lets every call through."""
@@ -27,8 +36,8 @@ class NoLimit:
     async def acquire(self, account: str, endpoint: str, *, livemode: bool, priority: int) -> None:
         return None
 
-
-PEOPLE, FINALIZING, BACKGROUND = 0, 1, 2
+    def hold_back(self, account: str, seconds: float, *, livemode: bool) -> None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,8 @@ class Caller:
             except StripeUnreachable as trouble:
                 CALLS.labels(operation, str(trouble.stripe_code or trouble.http_status or "network")).inc()
                 pause = self._pause(attempt, trouble.retry_after_seconds)
+                if trouble.http_status == 429 and trouble.retry_after_seconds:
+                    self.limiter.hold_back(self.account, trouble.retry_after_seconds, livemode=self.livemode)
                 if trouble.is_final or attempt >= self.budget.attempts or waited + pause > self.budget.total_wait:
                     raise
                 await self.sleep(pause)

@@ -1,5 +1,6 @@
 """Letters about customers, their payment methods and checkout pages."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -122,21 +123,22 @@ async def _take_setup_intent(letter: Letter, setup_intent_id: str) -> Outcome:
     customer = await _customer(letter, metadata[METADATA_CUSTOMER])
     if customer is None:
         return ignored("The customer this was for no longer exists here.")
-    return await _adopt(letter, customer, stripe_customer_id, method_id, intent["created"])
+    return await _adopt(letter, customer, stripe_customer_id, method_id)
 
 
-async def _adopt(letter: Letter, customer: Customer, stripe_customer_id: str, method_id: str, created: int) -> Outcome:
-    chosen_at = must_moment(created)
-    async with letter.desk.database.read() as session:
-        link = await link_row_of(session, letter.app.id, customer.id)
-    if link is not None and link.payment_method_set_at is not None and link.payment_method_set_at > chosen_at:
-        return ignored("The customer has chosen another payment method since.")
+async def _adopt(letter: Letter, customer: Customer, stripe_customer_id: str, method_id: str) -> Outcome:
     try:
         method = await letter.gateway.payment_method(method_id)
     except StripeObjectMissing:
         return ignored("This payment method no longer exists in Stripe.")
     if id_of(method.get("customer")) != stripe_customer_id:
         return ignored("This payment method is no longer attached to the customer.")
+    async with letter.desk.database.read() as session:
+        link = await link_row_of(session, letter.app.id, customer.id)
+    # When the card was entered, not when its page was made or this letter came: the last choice wins in any order.
+    chosen_at = must_moment(method["created"])
+    if link is not None and _has_chosen_since(link, method_id, chosen_at):
+        return ignored("The customer has chosen another payment method since.")
     default = {"invoice_settings": {"default_payment_method": method_id}}
     await letter.gateway.update_customer(stripe_customer_id, default, f"meterdesk-default-{letter.row.event_id}")
     seen = await letter.gateway.customer(stripe_customer_id)
@@ -156,6 +158,12 @@ async def _adopt(letter: Letter, customer: Customer, stripe_customer_id: str, me
             settle_session(session_row, "complete", work.now)
 
     return applied(effect=effect, customer_id=customer.id)
+
+
+def _has_chosen_since(link: StripeCustomerLinkRow, method_id: str, chosen_at: datetime) -> bool:
+    if link.payment_method_id == method_id or link.payment_method_set_at is None:
+        return False
+    return link.payment_method_set_at >= chosen_at
 
 
 async def _customer(letter: Letter, customer_id: str) -> Customer | None:

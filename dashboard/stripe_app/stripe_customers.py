@@ -110,8 +110,8 @@ def stripe_address(address: Address | None) -> dict[str, str] | None:
     return {name: value for name, value in parts.items() if value} or None
 
 
-async def own_payment_method(gateway: Gateway, payment_method_id: str, stripe_customer_id: str) -> PaymentMethod:
-    """The payment method, seen to be attached to this very customer. Raises PaymentMethodUnusable."""
+async def own_payment_method(gateway: Gateway, payment_method_id: str, stripe_customer_id: str) -> dict[str, Any]:
+    """The payment method at Stripe, seen to be attached to this very customer. Raises PaymentMethodUnusable."""
     try:
         seen = await gateway.payment_method(payment_method_id)
     except StripeObjectMissing as refusal:
@@ -120,7 +120,7 @@ async def own_payment_method(gateway: Gateway, payment_method_id: str, stripe_cu
         raise PaymentMethodUnusable(
             f"{payment_method_id} is not attached to {stripe_customer_id}.", field="default_payment_method_id"
         )
-    return payment_method_of(seen)
+    return seen
 
 
 async def _make_customer(desk: StripeDesk, app_id: str, customer: Customer) -> None:
@@ -167,6 +167,6 @@ async def _still_theirs(gateway: Gateway, row: StripeCustomerLinkRow) -> Payment
     if row.payment_method_id is None:
         return None
     try:
-        return await own_payment_method(gateway, row.payment_method_id, row.stripe_customer_id)
+        return payment_method_of(await own_payment_method(gateway, row.payment_method_id, row.stripe_customer_id))
     except PaymentMethodUnusable:
         return None

@@ -205,6 +205,19 @@ def test_a_browser_that_takes_brotli_loads_a_page_in_few_bytes(server: Server, d
     assert 50_000 < sum(transferred) < 300_000
 
 
+def test_an_address_that_leads_nowhere_says_so(
+    desk: Page, server: Server, picture: Picture, accessible: Accessible
+) -> None:
+    answer = desk.goto("/nowhere")
+    assert answer is not None
+    assert answer.status == 404
+    expect(desk.get_by_role("heading", level=1)).to_have_text("There is nothing here")
+    accessible(desk)
+    picture(desk, "not found")
+    desk.get_by_role("link", name="Go home").click()
+    expect(desk.get_by_role("heading", level=1)).to_have_text("Home")
+
+
 def _sign_in(page: Page, password: str) -> None:
     page.get_by_label("Email").fill(OWNER["email"])
     page.get_by_label("Password").fill(password)

@@ -42,8 +42,8 @@ class Meterdesk:
     def wait_until_ready(self) -> "Meterdesk":
         deadline = time.monotonic() + READY_SECONDS
         while "Meterdesk is ready" not in self.said:
-            assert self.process.poll() is None, self.said
-            assert time.monotonic() < deadline, self.said
+            assert self.process.poll() is None, self.said[-1000:]
+            assert time.monotonic() < deadline, self.said[-1000:]
             time.sleep(0.05)
         self.family = psutil.Process(self.process.pid).children(recursive=True)
         return self

@@ -1,6 +1,8 @@
 import shutil
+import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,6 +117,18 @@ def test_two_processes_that_migrate_at_the_same_moment_both_succeed(empty, tmp_p
         _, said = process.communicate(timeout=60)
         assert process.returncode == 0, said
     check_migrated(empty)
+
+
+def test_whoever_migrates_waits_for_a_writer_even_to_change_the_journal(tmp_path):
+    file = tmp_path / "meterdesk.db"
+    writer = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute("CREATE TABLE something (id INTEGER)")
+    release = threading.Timer(0.3, writer.rollback)
+    release.start()
+    assert migrate(make_url(f"sqlite:///{file}"))
+    release.join()
+    assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_the_tables_of_every_room_are_known_to_migrations():

@@ -200,16 +200,21 @@ async def test_lists_are_read_to_their_end():
     assert server.asked[1].query["starting_after"] == "il_99"
 
 
-async def test_the_limiter_is_asked_before_every_try_by_account_and_operation():
-    asked = []
+async def test_the_limiter_is_asked_before_every_try_and_told_when_stripe_wants_a_pause():
+    asked, held = [], []
 
     class Limiter:
         async def acquire(self, account: str, endpoint: str, *, livemode: bool, priority: int) -> None:
             asked.append((account, endpoint))
 
-    async with stripe_saying(refusal(500), limiter=Limiter()) as (gateway, _, _):
+        def hold_back(self, account: str, seconds: float, *, livemode: bool) -> None:
+            held.append((account, seconds))
+
+    busy = refusal(429, {"Retry-After": "3"})
+    async with stripe_saying(refusal(500), busy, limiter=Limiter()) as (gateway, _, _):
         await gateway.account()
-    assert asked == [("acct_1", "account.retrieve")] * 2
+    assert asked == [("acct_1", "account.retrieve")] * 3
+    assert held == [("acct_1", 3)]
 
 
 async def test_sixty_calls_at_once_share_the_connections_of_one_client():

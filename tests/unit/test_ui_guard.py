@@ -9,7 +9,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from dashboard.access.views import Role, SignedInUser
-from dashboard.dashboard import app
+from dashboard.dashboard import app, explain_failure
+from dashboard.kit.errors import NotSignedIn
 from dashboard.kit.web import SESSION_COOKIE
 from dashboard.ui import sessions
 from dashboard.ui.guard import FRAMEWORK_EVENTS
@@ -138,6 +139,16 @@ def test_an_address_finds_its_page_and_nothing_else_does() -> None:
     assert page_of("/login/") is PAGES["/login"]
     assert page_of("/nowhere") is None
     assert page_of("/login/more") is None
+
+
+def test_a_refusal_that_no_handler_caught_says_itself_and_a_mistake_says_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert "Your session has ended." in str(explain_failure(NotSignedIn("Your session has ended.")))
+    mistake = str(explain_failure(RuntimeError("secret detail")))
+    assert "secret detail" not in mistake
+    assert "secret detail" in caplog.text
+    assert "failure" in caplog.text
 
 
 def test_reflexs_log_lines_lose_sessions_and_bearer_tokens(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,1 +1,31 @@
-"""OpenMeter's v1: camelCase, numbered pages, unknown properties ignored."""
+"""OpenMeter's v1: one file per resource."""
+
+from fastapi import APIRouter
+
+from dashboard.api.v1 import (
+    apps,
+    checkout,
+    customer_apps,
+    customer_overrides,
+    customers,
+    events,
+    marketplace,
+    meters,
+    profiles,
+    stripe_webhook,
+)
+
+router = APIRouter()
+for resource in (
+    stripe_webhook,
+    marketplace,
+    apps,
+    profiles,
+    customer_overrides,
+    customers,
+    customer_apps,
+    checkout,
+    meters,
+    events,
+):
+    router.include_router(resource.router)

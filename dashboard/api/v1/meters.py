@@ -10,8 +10,8 @@ from fastapi import APIRouter, Body, Header, Query, Response
 from pydantic import Field
 
 from dashboard.api.auth import Admin, Viewer
-from dashboard.api.shapes import Description, Name, ResourceKey, Time, decimal_text, time_text
-from dashboard.api.v1.base import PageQuery, V1Model, without_none
+from dashboard.api.shapes import Description, Name, ResourceKey, Time, decimal_text, time_text, without_none
+from dashboard.api.v1.base import PageQuery, V1Model
 from dashboard.backend import running
 from dashboard.catalog.features import features_of_meter
 from dashboard.customers.queries import subjects_of_customers
@@ -21,7 +21,7 @@ from dashboard.usage.inputs import CreateMeter, UpdateMeter
 from dashboard.usage.meter_rules import Aggregation
 from dashboard.usage.views import Measurement, Meter, MeterQuery, Window
 
-router = APIRouter(prefix="/meters", tags=["Meters"])
+router = APIRouter(prefix="/api/v1/meters", tags=["Meters"])
 
 _SORTS = {
     "key": "key",

@@ -9,8 +9,8 @@ import reflex as rx
 from dashboard.backend import running
 from dashboard.billing.gathering import add_charges, delete_pending_line, pending_of_customer
 from dashboard.billing.invoice_inputs import AddCharges, InvoicePendingLines
+from dashboard.billing.invoice_list import InvoiceFilter, list_invoices
 from dashboard.billing.invoicing import invoice_pending_lines
-from dashboard.billing.queries import newest_invoices
 from dashboard.billing.views import Invoice, InvoiceLine, InvoiceSummary
 from dashboard.catalog.tax_codes import list_tax_codes
 from dashboard.kit.errors import MeterdeskError
@@ -136,10 +136,10 @@ class ChargesState(rx.State):
         now = backend.clock.now()
         async with backend.database.read() as session:
             pending = await pending_of_customer(session, self.customer_id, now)
-            invoices = await newest_invoices(session, self.customer_id, limit=INVOICES_SHOWN)
+            invoices = await list_invoices(session, InvoiceFilter(customer_id=self.customer_id), limit=INVOICES_SHOWN)
             codes = await list_tax_codes(session, PageRequest(size=200))
         self.groups = [_group(one, now) for one in pending if one.lines]
-        self.invoices = [_invoice(one, now) for one in invoices]
+        self.invoices = [_invoice(one, now) for one in invoices.items]
         self.tax_codes = [ui.Option(code.id, f"{code.name} ({code.key})") for code in codes.items]
         self.known = True
 
