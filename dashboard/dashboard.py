@@ -19,7 +19,7 @@ from dashboard.settings import Settings
 from dashboard.ui import components as ui
 from dashboard.ui.guard import SessionGuard
 from dashboard.ui.http import wrappers
-from dashboard.ui.layout import framed, not_found
+from dashboard.ui.layout import in_frame, not_found
 from dashboard.ui.log_filter import keep_sessions_out_of_logs
 from dashboard.ui.routes import PAGES, PRODUCT, Page, load_pages
 from dashboard.ui.serving import project_dir
@@ -56,7 +56,7 @@ def add_pages(app: rx.App) -> None:
     app.add_page(not_found, route="404", title=f"Not found · {PRODUCT}")
     for page in PAGES.values():
         app.add_page(
-            lambda page=page: framed(page),
+            in_frame(page),
             route=page.route,
             title=_window_title(page),
             on_load=[*(() if page.bare else (ShellState.load,)), *page.on_load],

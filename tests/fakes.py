@@ -98,9 +98,7 @@ class FakeInvoicingApp:
 
     async def mark_uncollectible(self, invoice: Invoice) -> ExternalInvoice:
         self._begin("mark_uncollectible", invoice.id)
-        given_up = replace(
-            self.invoices[invoice.id], status="uncollectible", marked_uncollectible_at=self.clock.now()
-        )
+        given_up = replace(self.invoices[invoice.id], status="uncollectible", marked_uncollectible_at=self.clock.now())
         return self._keep("mark_uncollectible", invoice, given_up)
 
     async def credit(self, invoice: Invoice, amount: Decimal, reason: str, *, refund: bool) -> ExternalInvoice:

@@ -1,8 +1,9 @@
 """A worker process for `test_jobs_workers.py`: runs one kind of job of three steps and writes down what it does.
 
-    python -m tests.jobs_worker DATABASE_URL DIARY
+    python -m tests.jobs_worker DATABASE_URL DIARY [SECONDS]
 
-Each line of the diary is `<pid> <what> <key>`. Step two lasts until the file `<DIARY>.go` exists.
+Each line of the diary is `<pid> <what> <key>`. Every step lasts so many seconds after its line, step two moreover until
+the file `<DIARY>.go` exists.
 """
 
 import asyncio
@@ -18,8 +19,9 @@ CATALOGUE = {"walk": Job("invoices")}
 
 
 class Walk:
-    def __init__(self, diary: Path) -> None:
+    def __init__(self, diary: Path, seconds: float) -> None:
         self.diary = diary
+        self.seconds = seconds
         self.go = Path(f"{diary}.go")
 
     def note(self, what: str, key: str = "-") -> None:
@@ -28,10 +30,11 @@ class Walk:
 
     async def quick(self, what: str, key: str) -> str:
         self.note(what, key)
+        await asyncio.sleep(self.seconds)
         return key
 
     async def slow(self, key: str) -> None:
-        self.note("two", key)
+        await self.quick("two", key)
         while not self.go.exists():
             await asyncio.sleep(0.02)
 
@@ -41,8 +44,8 @@ class Walk:
         await run.step("three", self.quick, "three", run.key)
 
 
-async def main(url: str, diary: Path) -> None:
-    walk, jobs = Walk(diary), Jobs(url, CATALOGUE)
+async def main(url: str, diary: Path, seconds: float = 0) -> None:
+    walk, jobs = Walk(diary, seconds), Jobs(url, CATALOGUE)
     ownership = FileOwnership(jobs) if jobs.is_sqlite else AdvisoryOwnership(jobs, look_for_dead_seconds=0.3)
     engine = JobEngine(jobs, {"walk": walk.run}, polling_seconds=0.25, ownership=ownership)
 
@@ -60,4 +63,4 @@ async def main(url: str, diary: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), *map(float, sys.argv[3:])))

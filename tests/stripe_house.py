@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -11,6 +11,11 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dashboard.access.audit import AuditLog
+from dashboard.billing import jobs as billing_jobs
+from dashboard.billing.desk import BillingDesk
+from dashboard.billing.invoicing import ADVANCE_JOB
+from dashboard.billing.queries import get_invoice
+from dashboard.billing.views import Invoice
 from dashboard.customers.inputs import CreateCustomer
 from dashboard.customers.service import create_customer
 from dashboard.customers.views import Customer
@@ -19,6 +24,7 @@ from dashboard.kit.crypto import SecretBox
 from dashboard.kit.database import Actor, Database
 from dashboard.kit.ids import new_id
 from dashboard.kit.inputs import parse_input
+from dashboard.kit.locks import Locks
 from dashboard.kit.paging import PageRequest
 from dashboard.stripe_app.apply import apply_again
 from dashboard.stripe_app.desk import StripeDesk
@@ -29,8 +35,11 @@ from dashboard.stripe_app.inbox import APPLY, list_events
 from dashboard.stripe_app.inputs import EventFilter, InstallStripeApp
 from dashboard.stripe_app.install import install_stripe_app
 from dashboard.stripe_app.jobs import stripe_event_apply
+from dashboard.stripe_app.plug import StripePlug
 from dashboard.stripe_app.views import StripeApp, StripeEvent
+from dashboard.usage.event_store import EventStore
 from tests.contract.sandbox_support import SHARED, RunningSandbox, contract, running_sandbox
+from tests.fakes import NoUsage
 
 ADA = Actor("person", "ada", "Ada")
 
@@ -70,6 +79,7 @@ class House:
     desk: StripeDesk
     clock: FixedClock
     jobs: JobList
+    billing: BillingDesk
     sandbox: httpx.AsyncClient
     account: str
 
@@ -96,10 +106,22 @@ class House:
             (job, key), arguments = next(iter(self.jobs.waiting.items()))
             del self.jobs.waiting[(job, key)]
             self.jobs.done.add((job, key))
-            if job == APPLY:
-                await stripe_event_apply(self.desk, **arguments)
-                ran += 1
+            await self._run(job, arguments)
+            ran += 1
         return ran
+
+    async def _run(self, job: str, arguments: Mapping[str, Any]) -> None:
+        if job == APPLY:
+            await stripe_event_apply(self.desk, **arguments)
+        elif job == ADVANCE_JOB:
+            await billing_jobs.advance(self.billing, **arguments)
+        else:
+            await billing_jobs.collect(self.billing, **arguments)
+
+    async def read(self, invoice_id: str) -> Invoice:
+        """One of our invoices as billing has it."""
+        async with self.database.read() as session:
+            return await get_invoice(session, invoice_id, self.clock.now())
 
     async def hear(self, app_id: str, until: Any = None, tries: int = 60) -> None:
         """Polls Stripe and applies what it says, again until `until()` holds (once when it is None)."""
@@ -179,10 +201,13 @@ async def house(database_url: str, clock: FixedClock, stripe_sandbox: RunningSan
     gateways = Gateways(sandbox_url=stripe_sandbox.url, budget=CallBudget(attempts=3, longest_wait=0.05))
     desk = StripeDesk(database, SecretBox("a secret key"), gateways)
     async with httpx.AsyncClient(base_url=stripe_sandbox.url, trust_env=False) as client:
-        made = House(desk, clock, jobs, client, new_id().lower())
+        locks = Locks(database)
+        billing = BillingDesk(database, StripePlug(desk), cast(EventStore, NoUsage()), locks)
+        made = House(desk, clock, jobs, billing, client, new_id().lower())
         yield made
         await made.clear_faults()
         breaches = contract_breaches(await made.exchanges())
+    await locks.close()
     await gateways.close()
     await database.close()
     assert breaches == []

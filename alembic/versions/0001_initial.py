@@ -128,6 +128,28 @@ def upgrade() -> None:
     sa.UniqueConstraint('email', name=op.f('uq_person_email')),
     sa.UniqueConstraint('founder', name=op.f('uq_person_founder'))
     )
+    op.create_table('plan',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('key', sa.String(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('description', sa.String(), nullable=True),
+    sa.Column('currency', sa.String(), nullable=False),
+    sa.Column('billing_cadence', sa.String(), nullable=False),
+    sa.Column('pro_rating_enabled', sa.Boolean(), nullable=False),
+    sa.Column('settlement_mode', sa.String(), nullable=False),
+    sa.Column('phases', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('metadata', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('effective_from', sa.BigInteger(), nullable=True),
+    sa.Column('effective_to', sa.BigInteger(), nullable=True),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('updated_at', sa.BigInteger(), nullable=False),
+    sa.Column('deleted_at', sa.BigInteger(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_plan'))
+    )
+    with op.batch_alter_table('plan', schema=None) as batch_op:
+        batch_op.create_index('plan_key_version', ['key', 'version'], unique=True)
+
     op.create_table('sign_in_tries',
     sa.Column('who', sa.String(), nullable=False),
     sa.Column('failures', sa.Integer(), nullable=False),
@@ -245,6 +267,26 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('customer_usage_name', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_customer_usage_name_customer_id'), ['customer_id'], unique=False)
+
+    op.create_table('feature',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('key', sa.String(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('description', sa.String(), nullable=True),
+    sa.Column('meter_id', sa.String(), nullable=True),
+    sa.Column('filters', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('unit_cost', sa.Text().with_variant(sa.Numeric(), 'postgresql'), nullable=True),
+    sa.Column('metadata', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('updated_at', sa.BigInteger(), nullable=False),
+    sa.Column('archived_at', sa.BigInteger(), nullable=True),
+    sa.ForeignKeyConstraint(['meter_id'], ['meter.id'], name=op.f('fk_feature_meter_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_feature'))
+    )
+    with op.batch_alter_table('feature', schema=None) as batch_op:
+        batch_op.create_index('feature_key_live', ['key'], unique=True, sqlite_where=sa.text('archived_at IS NULL'), postgresql_where=sa.text('archived_at IS NULL'))
+        batch_op.create_index(batch_op.f('ix_feature_key'), ['key'], unique=False)
+        batch_op.create_index(batch_op.f('ix_feature_meter_id'), ['meter_id'], unique=False)
 
     op.create_table('invoice',
     sa.Column('id', sa.String(), nullable=False),
@@ -467,6 +509,39 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['app_id'], ['stripe_app.id'], name=op.f('fk_stripe_product_app_id')),
     sa.PrimaryKeyConstraint('app_id', 'key', name=op.f('pk_stripe_product'))
     )
+    op.create_table('subscription',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('customer_id', sa.String(), nullable=False),
+    sa.Column('plan_id', sa.String(), nullable=True),
+    sa.Column('plan_key', sa.String(), nullable=True),
+    sa.Column('plan_version', sa.Integer(), nullable=True),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('description', sa.String(), nullable=True),
+    sa.Column('currency', sa.String(), nullable=False),
+    sa.Column('billing_cadence', sa.String(), nullable=False),
+    sa.Column('billing_anchor', sa.BigInteger(), nullable=False),
+    sa.Column('pro_rating_enabled', sa.Boolean(), nullable=False),
+    sa.Column('settlement_mode', sa.String(), nullable=False),
+    sa.Column('active_from', sa.BigInteger(), nullable=False),
+    sa.Column('active_to', sa.BigInteger(), nullable=True),
+    sa.Column('phases', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('previous_id', sa.String(), nullable=True),
+    sa.Column('next_id', sa.String(), nullable=True),
+    sa.Column('metadata', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('sync_at', sa.BigInteger(), nullable=True),
+    sa.Column('created_at', sa.BigInteger(), nullable=False),
+    sa.Column('updated_at', sa.BigInteger(), nullable=False),
+    sa.Column('deleted_at', sa.BigInteger(), nullable=True),
+    sa.ForeignKeyConstraint(['customer_id'], ['customer.id'], name=op.f('fk_subscription_customer_id')),
+    sa.ForeignKeyConstraint(['plan_id'], ['plan.id'], name=op.f('fk_subscription_plan_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_subscription'))
+    )
+    with op.batch_alter_table('subscription', schema=None) as batch_op:
+        batch_op.create_index('ix_subscription_customer', ['customer_id', 'active_from'], unique=False)
+        batch_op.create_index('ix_subscription_newest', ['created_at', 'id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_subscription_plan_id'), ['plan_id'], unique=False)
+        batch_op.create_index('ix_subscription_sync', ['sync_at'], unique=False, sqlite_where=sa.text('sync_at IS NOT NULL'), postgresql_where=sa.text('sync_at IS NOT NULL'))
+
     op.create_table('tax_defaults',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('invoicing_tax_code_id', sa.String(), nullable=False),
@@ -612,6 +687,13 @@ def downgrade() -> None:
 
     op.drop_table('invoice_issue')
     op.drop_table('tax_defaults')
+    with op.batch_alter_table('subscription', schema=None) as batch_op:
+        batch_op.drop_index('ix_subscription_sync', sqlite_where=sa.text('sync_at IS NOT NULL'), postgresql_where=sa.text('sync_at IS NOT NULL'))
+        batch_op.drop_index(batch_op.f('ix_subscription_plan_id'))
+        batch_op.drop_index('ix_subscription_newest')
+        batch_op.drop_index('ix_subscription_customer')
+
+    op.drop_table('subscription')
     op.drop_table('stripe_product')
     with op.batch_alter_table('stripe_invoice', schema=None) as batch_op:
         batch_op.drop_index('ix_stripe_invoice_stripe_id')
@@ -660,6 +742,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_invoice_app_id'))
 
     op.drop_table('invoice')
+    with op.batch_alter_table('feature', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_feature_meter_id'))
+        batch_op.drop_index(batch_op.f('ix_feature_key'))
+        batch_op.drop_index('feature_key_live', sqlite_where=sa.text('archived_at IS NULL'), postgresql_where=sa.text('archived_at IS NULL'))
+
+    op.drop_table('feature')
     with op.batch_alter_table('customer_usage_name', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_customer_usage_name_customer_id'))
 
@@ -686,6 +774,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_sign_in_tries_last_at'))
 
     op.drop_table('sign_in_tries')
+    with op.batch_alter_table('plan', schema=None) as batch_op:
+        batch_op.drop_index('plan_key_version')
+
+    op.drop_table('plan')
     op.drop_table('person')
     with op.batch_alter_table('meter', schema=None) as batch_op:
         batch_op.drop_index('meter_key_live', sqlite_where=sa.text('deleted_at IS NULL'), postgresql_where=sa.text('deleted_at IS NULL'))

@@ -64,10 +64,10 @@ def declared_role(dependant: Dependant) -> Role | None:
 def operations(routes: Iterable[BaseRoute]) -> list[tuple[str, str, Role | None]]:
     """(method, path, role) of every operation below `routes`."""
     return [
-        (method, context.path, declared_role(context.dependant))
+        (method, context.path or "", declared_role(context.dependant))
         for context in iter_route_contexts(list(routes))
         if isinstance(context.original_route, APIRoute)
-        for method in sorted(context.methods)
+        for method in sorted(context.methods or ())
     ]
 
 

@@ -40,7 +40,7 @@ def replayed(body: bytes, receive: Receive) -> Receive:
 
 
 def check_json(body: bytes) -> None:
-    """Raises InvalidInput for letters that cannot be stored and for NaN and Infinity. Other mistakes are found later."""
+    """Raises InvalidInput for letters that cannot be stored, NaN and Infinity. Other mistakes are found later."""
     if not _SUSPICIOUS.search(body):
         return
     try:

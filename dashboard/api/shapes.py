@@ -15,14 +15,14 @@ from dashboard.kit.paging import Page, PageRequest
 
 DECIMAL_PATTERN = r"^-?[0-9]+(\.[0-9]+)?$"
 DECIMAL_LENGTH_MAX = 64
+_JSON = msgspec.json.Encoder(decimal_format="number")
 _DECIMAL = re.compile(DECIMAL_PATTERN)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 
 def reply(document: Any, status: int = 200) -> Response:
     """A JSON answer. Numbers that are `Decimal` are written digit for digit."""
-    content = msgspec.json.encode(document, decimal_format="number")
-    return Response(content, status_code=status, media_type="application/json")
+    return Response(_JSON.encode(document), status_code=status, media_type="application/json")
 
 
 def nothing() -> Response:

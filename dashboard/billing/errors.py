@@ -109,3 +109,8 @@ class ActionFailed(DependencyFailed):
 class CreditTooLarge(InvalidInput):
     code = "credit_too_large"
     remedy = "Credit at most what the invoice was issued for."
+
+
+class LineIsFixed(InvalidInput):
+    code = "invoice_line_no_period_change_for_split_line"
+    remedy = "Change the subscription, or its plan; here only the text and the tax can be changed."

@@ -21,7 +21,7 @@ from dashboard.kit.money import BadAmount, amount_text, parse_amount
 LINES_MAX = 1000
 FOOTER_LENGTH_MAX = 5000
 PURCHASE_ORDER_LENGTH_MAX = 120
-STATEMENT_DESCRIPTOR_LENGTH_MAX = 22
+DESCRIPTOR_LENGTH_MAX = 22
 
 
 def _amount(value: Any) -> Any:
@@ -140,7 +140,7 @@ class EditInvoice(Input):
     description: OptionalText = None
     footer: Annotated[Annotated[str, Field(max_length=FOOTER_LENGTH_MAX)] | None, EmptyIsNone] = None
     purchase_order: Annotated[Annotated[str, Field(max_length=PURCHASE_ORDER_LENGTH_MAX)] | None, EmptyIsNone] = None
-    statement_descriptor: Annotated[Annotated[str, Field(max_length=STATEMENT_DESCRIPTOR_LENGTH_MAX)] | None, EmptyIsNone] = None
+    statement_descriptor: Annotated[Annotated[str, Field(max_length=DESCRIPTOR_LENGTH_MAX)] | None, EmptyIsNone] = None
     metadata: Metadata = {}
     lines: Annotated[tuple[EditLine, ...], Field(max_length=LINES_MAX)] | None = None
 

@@ -41,8 +41,25 @@ async def make_line(
 
     Raises ZeroAmount, AmountTooLarge, BadPrice, UnknownTaxCode, FeatureNotFound, FeatureHasNoMeter, InvalidInput.
     """
+    line = blank_line(invoice, wanted, work.now, managed_by=managed_by, reference=reference)
+    await fill_line(work.session, line, wanted, workflow, work.now)
+    work.session.add(line)
+    await work.session.flush()
+    await rate_if_flat(work.session, line)
+    return line
+
+
+def blank_line(
+    invoice: InvoiceRow,
+    wanted: PendingLineInput,
+    now: datetime,
+    *,
+    managed_by: str = MANUAL,
+    reference: str | None = None,
+) -> InvoiceLineRow:
+    """A line to be filled, in no session yet."""
     line_id = new_id()
-    line = InvoiceLineRow(
+    return InvoiceLineRow(
         id=line_id,
         root_id=line_id,
         invoice_id=invoice.id,
@@ -62,14 +79,9 @@ async def make_line(
         full_period_from=wanted.period_from,
         full_period_to=wanted.period_to,
         invoice_at=wanted.invoice_at,
-        created_at=work.now,
-        updated_at=work.now,
+        created_at=now,
+        updated_at=now,
     )
-    await fill_line(work.session, line, wanted, workflow, work.now)
-    work.session.add(line)
-    await work.session.flush()
-    await rate_if_flat(work.session, line)
-    return line
 
 
 async def fill_line(

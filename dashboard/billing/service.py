@@ -2,6 +2,7 @@
 
 from dashboard.billing.actions import perform_action
 from dashboard.billing.advance import advance_invoice
+from dashboard.billing.editing import edit_invoice
 from dashboard.billing.external import record_external
 from dashboard.billing.gathering import add_charges, create_pending_lines, delete_pending_line, update_pending_line
 from dashboard.billing.invoicing import invoice_pending_lines
@@ -22,6 +23,7 @@ __all__ = [
     "delete_billing_profile",
     "delete_customer_override",
     "delete_pending_line",
+    "edit_invoice",
     "invoice_pending_lines",
     "make_default_profile",
     "perform_action",

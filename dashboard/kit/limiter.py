@@ -127,7 +127,7 @@ class _Account:
                 await _wait(self._news, pause)
 
     async def _let_out(self) -> float:
-        """Lets out everyone who may go now, the most urgent first; answers the seconds until that is worth another try."""
+        """Lets out everyone who may go now, the most urgent first; answers the seconds until another try pays."""
         pauses: dict[str, float] = {}
         for caller in tuple(self._queue):
             if (held := self._held_until - time.monotonic()) > 0:

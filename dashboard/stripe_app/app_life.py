@@ -21,7 +21,7 @@ from dashboard.stripe_app.errors import (
     WrongStripeAccount,
 )
 from dashboard.stripe_app.gateway_calls import PEOPLE
-from dashboard.stripe_app.house import users_of_app
+from dashboard.stripe_app.house import let_invoices_go_on, users_of_app
 from dashboard.stripe_app.inputs import UpdateStripeApp
 from dashboard.stripe_app.keys import KeyShape, key_shape
 from dashboard.stripe_app.tables import (
@@ -80,6 +80,7 @@ async def _keep_key(desk: StripeDesk, actor: Actor, app_id: str, api_key: Secret
             .where(col(StripeEventRow.app_id) == app_id, col(StripeEventRow.state) == EventState.WAITING)
             .values(next_attempt_at=work.now)
         )
+        await let_invoices_go_on(work, app_id)
         work.audit("stripe_app.key_replaced", "stripe_app", app_id, key=shape.masked)
         work.changed("stripe_apps", f"stripe_apps/{app_id}")
         return app_view(row)

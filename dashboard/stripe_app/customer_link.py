@@ -9,7 +9,7 @@ from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.errors import NoStripeCustomer, StripeInvalidRequest, StripeObjectMissing
 from dashboard.stripe_app.gateway import Gateway
 from dashboard.stripe_app.gateway_calls import PEOPLE
-from dashboard.stripe_app.house import our_customer, resolve_app_id
+from dashboard.stripe_app.house import customer_may_be_ready, our_customer, resolve_app_id
 from dashboard.stripe_app.inputs import LinkStripeCustomer, UpdateStripeCustomer
 from dashboard.stripe_app.links import get_link, link_row_by_stripe_id, link_row_of, set_payment_method, upsert_link
 from dashboard.stripe_app.stripe_customers import (
@@ -68,6 +68,7 @@ async def link_stripe_customer(desk: StripeDesk, actor: Actor, request: LinkStri
             set_payment_method(link, payment_method_of(method), must_moment(method["created"]))
         elif not request.keep_payment_method:
             set_payment_method(link, None, None)
+        await customer_may_be_ready(work, customer.id)
         work.audit("stripe_customer.linked", "customer", customer.id, stripe_customer_id=seen["id"], app_id=app_id)
     return await _view(desk, app_id, customer.id)
 

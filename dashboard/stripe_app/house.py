@@ -4,10 +4,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from dashboard.billing.external import record_external
 from dashboard.billing.invoicing_app import ExternalNews
 from dashboard.billing.overrides import customers_billing
-from dashboard.billing.profiles import all_billing_profiles
+from dashboard.billing.queries import uses_of_app
+from dashboard.billing.service import recheck_customer, record_external, resume_app
 from dashboard.customers.queries import live_customer
 from dashboard.customers.views import Customer
 from dashboard.kit.database import Work
@@ -23,8 +23,17 @@ async def our_customer(session: AsyncSession, customer_id: str) -> Customer:
 
 async def users_of_app(session: AsyncSession, app_id: str) -> tuple[str, ...]:
     """Sentences naming the live billing profiles and unfinished invoices that use an app."""
-    profiles = await all_billing_profiles(session)
-    return tuple(f"the billing profile “{one.name}”" for one in profiles if one.app_id == app_id)
+    return await uses_of_app(session, app_id)
+
+
+async def let_invoices_go_on(work: Work, app_id: str) -> None:
+    """After a key was replaced: invoices that waited for it are taken up again."""
+    await resume_app(work, app_id)
+
+
+async def customer_may_be_ready(work: Work, customer_id: str) -> None:
+    """After a link, a payment method or an address changed: drafts that were held for it are checked again."""
+    await recheck_customer(work, customer_id)
 
 
 async def record_news(work: Work, news: ExternalNews) -> None:

@@ -113,7 +113,7 @@ async def credit_invoice(
     minor = to_minor(amount, invoice.currency)
     async with desk.stripe(row.app_id, priority=PEOPLE) as gateway:
         status = (await read_again(desk, gateway, row))["status"]
-        mark = await _credit_mark(desk, row, content_hash([minor, reason, refund]))
+        mark = invoice.request_id or await _credit_mark(desk, row, content_hash([minor, reason, refund]))
         params: Json = {"invoice": row.stripe_invoice_id, "amount": minor, "memo": reason or None}
         params["metadata"] = {METADATA_INVOICE: invoice.id, METADATA_CREDIT: mark}
         if status == "paid":

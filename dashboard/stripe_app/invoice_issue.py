@@ -57,7 +57,7 @@ async def _trust_orread_job_again(job: InvoiceJob, gateway: Gateway) -> None:
 
 async def _guard_pennies(job: InvoiceJob, gateway: Gateway) -> None:
     """Nothing is finalised that does not agree to the minor unit with what we calculated."""
-    if _subtotal(job) == job.draft.minor_total:
+    if _before_tax(job) == job.draft.minor_total:
         return
     # Somebody edited the draft in Stripe. Our own lines are put right once; what others added is theirs to keep.
     product_ids = await ensure_products(job.desk, gateway, job.app.id, job.draft.products())
@@ -67,20 +67,23 @@ async def _guard_pennies(job: InvoiceJob, gateway: Gateway) -> None:
         note_lines(await work.session.get_one(StripeInvoiceRow, job.invoice.id), lines)
     await read_job_again(job, gateway)
     foreign = sum(line["amount"] for line in lines if not is_ours(line))
-    if _subtotal(job) != job.draft.minor_total + foreign:
+    if _before_tax(job) != job.draft.minor_total + foreign:
         raise InvoicingAppError(Trouble.NEEDS_PERSON, "totals_differ", _what_differs(job, lines), remedy=_TOTALS_REMEDY)
 
 
 _TOTALS_REMEDY = "Look at the draft in Stripe (discounts or edits there change its total), then retry."
 
 
-def _subtotal(job: InvoiceJob) -> int:
-    return int((job.row.answer or {}).get("subtotal") or 0)
+def _before_tax(job: InvoiceJob) -> int:
+    """Stripe's total after every discount, without the tax that comes on top: what we calculated, if all is well."""
+    answer = job.row.answer or {}
+    on_top = sum(tax["amount"] for tax in answer.get("total_taxes") or [] if tax.get("tax_behavior") == "exclusive")
+    return int(answer.get("total") or 0) - on_top
 
 
 def _what_differs(job: InvoiceJob, lines: list[Json]) -> str:
     code = job.invoice.currency
-    ours, theirs = from_minor(job.draft.minor_total, code), from_minor(_subtotal(job), code)
+    ours, theirs = from_minor(job.draft.minor_total, code), from_minor(_before_tax(job), code)
     sentence = f"Before tax the invoice is {format_money(ours, code)} here and {format_money(theirs, code)} in Stripe."
     wrong = difference(job.draft, lines)
     names = [line.description for line in wrong.add] + [line.description for _, line in wrong.update]

@@ -11,7 +11,7 @@ from dashboard.kit.database import Work
 from dashboard.kit.errors import Gone, NotFound
 from dashboard.stripe_app.checkout import settle_session
 from dashboard.stripe_app.errors import StripeObjectMissing
-from dashboard.stripe_app.house import our_customer
+from dashboard.stripe_app.house import customer_may_be_ready, our_customer
 from dashboard.stripe_app.letters import Letter, Outcome, applied, ignored
 from dashboard.stripe_app.links import link_row_by_stripe_id, link_row_of, set_payment_method, upsert_link
 from dashboard.stripe_app.stripe_customers import METADATA_APP, METADATA_CUSTOMER, refresh_row
@@ -146,6 +146,7 @@ async def _adopt(letter: Letter, customer: Customer, stripe_customer_id: str, me
     async def effect(work: Work) -> None:
         row = await upsert_link(work, letter.app.id, customer.id, seen)
         set_payment_method(row, payment_method_of(method), chosen_at)
+        await customer_may_be_ready(work, customer.id)
         work.audit("payment_method.set", "customer", customer.id, payment_method_id=method_id)
         session_row = await work.session.scalar(
             select(StripeCheckoutSessionRow).where(

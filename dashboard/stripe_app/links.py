@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -52,6 +52,12 @@ async def get_links(session: AsyncSession, customer_id: str) -> tuple[StripeLink
     return tuple(link_view(link, app, our_currency) for link, app in rows)
 
 
+async def count_links(session: AsyncSession) -> int:
+    """How many of our customers are linked to a Stripe customer."""
+    statement = select(func.count(func.distinct(col(StripeCustomerLinkRow.customer_id))))
+    return await session.scalar(statement) or 0
+
+
 async def get_link(session: AsyncSession, app_id: str, customer_id: str) -> StripeLink | None:
     """The link of one of our customers in one app, None when there is none."""
     return next((link for link in await get_links(session, customer_id) if link.app_id == app_id), None)
@@ -66,7 +72,7 @@ async def upsert_link(
     StripeCustomerTaken when another of our customers has it.
     """
     other = await link_row_by_stripe_id(work.session, app_id, seen["id"])
-    if other is not None and other.customer_id != customer_id:
+    if other is not None and other.customer_id != customer_id and not await _was_a_deleted_ones(work, other):
         raise StripeCustomerTaken(f"{seen['id']} already belongs to another customer here.", field="stripe_customer_id")
     row = await link_row_of(work.session, app_id, customer_id)
     if row is None:
@@ -88,6 +94,16 @@ async def upsert_link(
         row.labels = labels
     work.changed(f"customers/{customer_id}", "customers")
     return row
+
+
+async def _was_a_deleted_ones(work: Work, link: StripeCustomerLinkRow) -> bool:
+    """Frees a Stripe customer whose customer here was deleted."""
+    holder = (await customers_by_id(work.session, [link.customer_id])).get(link.customer_id)
+    if holder is not None and not holder.is_deleted:
+        return False
+    await work.session.delete(link)
+    await work.session.flush()
+    return True
 
 
 def note_customer(row: StripeCustomerLinkRow, seen: dict[str, Any], now: datetime) -> None:

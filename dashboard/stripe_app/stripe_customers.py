@@ -17,6 +17,7 @@ from dashboard.stripe_app.errors import (
 )
 from dashboard.stripe_app.gateway import Gateway
 from dashboard.stripe_app.gateway_calls import PEOPLE
+from dashboard.stripe_app.house import customer_may_be_ready
 from dashboard.stripe_app.links import link_row_of, note_customer, set_payment_method, upsert_link
 from dashboard.stripe_app.tables import StripeCustomerLinkRow
 from dashboard.stripe_app.wire import id_of, payment_method_of
@@ -92,6 +93,7 @@ async def refresh_row(desk: StripeDesk, gateway: Gateway, row: StripeCustomerLin
         note_customer(kept, seen, work.now)
         if kept.payment_method_id is not None and kept.payment_method_id == row.payment_method_id:
             set_payment_method(kept, method, kept.payment_method_set_at if method else None)
+        await customer_may_be_ready(work, kept.customer_id)
         work.changed(f"customers/{kept.customer_id}", "customers")
 
 
@@ -144,6 +146,7 @@ async def _make_customer(desk: StripeDesk, app_id: str, customer: Customer) -> N
 
         async def record(work: Work, made: dict[str, Any]) -> None:
             await upsert_link(work, app_id, customer.id, made)
+            await customer_may_be_ready(work, customer.id)
             work.audit("stripe_customer.created", "customer", customer.id, stripe_customer_id=made["id"])
 
         # The customer's own time tells an unlinked and re-made one from the first.

@@ -257,6 +257,7 @@ def roll_secret(ctx: Context, endpoint_id: str, overlap_seconds: int) -> dict[st
 def _answering(handler: Any) -> Any:
     async def endpoint(request: Request) -> Response:
         try:
+            _refuse_other_sites(request)
             result = await handler(request)
         except ControlError as error:
             return JSONResponse({"error": {"message": str(error), "type": "control_error"}}, 400)
@@ -265,6 +266,13 @@ def _answering(handler: Any) -> Any:
         return result if isinstance(result, Response) else JSONResponse(result)
 
     return endpoint
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """The control API has no key, so that a page of another site must not reach it through somebody's browser."""
+    origin = request.headers.get("origin")
+    if origin and origin.split("//", 1)[-1] != request.headers.get("host"):
+        raise ControlError("The control API does not answer pages of other sites.")
 
 
 def _authenticate_setup(ctx: Context, session: dict[str, Any], answer: str) -> None:

@@ -178,7 +178,7 @@ def _reverse_charged(ctx: Context, customer: dict[str, Any], place: Location) ->
     if place.country == origin or not (place.country in EU or place.country in ("GB", "CH", "NO", "AU", "SG")):
         return False
     kinds = ("eu_vat",) if place.country in EU else (f"{place.country.lower()}_vat", f"{place.country.lower()}_gst", "au_abn")
-    known = ctx.find("tax_id", {"customer": customer["id"]}) if customer.get("id") else customer.get("tax_ids", [])
+    known = customer["tax_ids"] if "tax_ids" in customer else ctx.find("tax_id", {"customer": customer["id"]})
     return any(
         tax_id["type"] in kinds and (tax_id.get("verification") or {}).get("status") != "unverified" for tax_id in known
     )

@@ -1,5 +1,6 @@
 """The frame around every page: menu at the left (a drawer on phones), top bar, and the page in the middle."""
 
+from collections.abc import Callable
 from typing import Any
 
 import reflex as rx
@@ -16,6 +17,18 @@ from dashboard.ui.routes import PAGES, PRODUCT, Page
 from dashboard.ui.shell_state import ShellState
 
 _DRAWER = "menu-drawer"
+
+
+def in_frame(page: Page) -> Callable[[], rx.Component]:
+    """What Reflex calls to make the page."""
+
+    def render() -> rx.Component:
+        return framed(page)
+
+    # Reflex puts the code of a page into a file named after this module. Under one name for all, every page would load
+    # the code of all pages, and building that one file takes minutes and gigabytes.
+    render.__module__ = page.render.__module__
+    return render
 
 
 def framed(page: Page) -> rx.Component:

@@ -17,6 +17,9 @@ from referencing.jsonschema import DRAFT202012
 
 PREFIXES = {"v1": ("",), "v3": ("/v3", "/api/v3")}
 PROBLEM_JSON = "application/problem+json"
+# v3 lists no `default` answer. These happen all the same (a key in use, a customer deleted, Stripe not answering …);
+# then the problem has to be one.
+UNLISTED_IN_V3 = frozenset({404, 405, 409, 410, 412, 413, 415, 429, 503})
 
 
 class OpenMeterContract:
@@ -59,6 +62,8 @@ class OpenMeterContract:
         template, operation = self.find(method, url)
         responses = operation["responses"]
         answer = responses.get(str(status)) or responses.get("default")
+        if answer is None and self.version == "v3" and status in UNLISTED_IN_V3:
+            answer = {"content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/BaseError"}}}}
         if answer is None:
             return [f"{method} {template}: {status} is not in the contract ({', '.join(responses)})"]
         answer = self._resolve(answer)
@@ -73,6 +78,15 @@ class OpenMeterContract:
         if media == "text/csv":
             return []
         return [f"{method} {template} {status}: {error}" for error in self._errors(content[media]["schema"], body)]
+
+    def request_errors(self, method: str, url: str, body: Any) -> list[str]:
+        """Everything in a JSON request body that the contract does not have."""
+        template, operation = self.find(method, url)
+        wanted = self._resolve(operation.get("requestBody", {})).get("content", {})
+        if not wanted:
+            return [] if body is None else [f"{method} {template}: takes no body"]
+        schema = next(iter(wanted.values()))["schema"]
+        return [f"{method} {template}: {error}" for error in self._errors(schema, body)]
 
     def component_errors(self, name: str, value: Any) -> list[str]:
         """Everything in `value` that does not fit the component schema `name`."""

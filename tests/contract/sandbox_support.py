@@ -62,6 +62,10 @@ class RunningSandbox:
         """A hosted page, as a browser sees it first."""
         return self._control.get(path.removeprefix(self.url), follow_redirects=False)
 
+    def submit(self, path: str, form: dict[str, str]) -> httpx.Response:
+        """Send a hosted page's form; the answer is not followed."""
+        return self._control.post(path.removeprefix(self.url), data=form, follow_redirects=False)
+
     def stop(self) -> None:
         """End the process in the ordinary way."""
         self._control.close()
@@ -195,3 +199,36 @@ def eventually(condition: Any, timeout: float = 10.0, what: str = "it") -> Any:
             return result
         time.sleep(0.02)
     raise AssertionError(f"{what} did not happen within {timeout} s")
+
+
+def assert_contract_kept(sandbox: RunningSandbox, receiver: Receiver | None = None, key: str = KEY) -> None:
+    """Every accepted request, every answer, every event and every delivered letter fits Stripe's API description."""
+    checker = contract()
+    complaints: list[str] = []
+    for exchange in sandbox.get("/exchanges?after=0"):
+        method, path, params = exchange["method"], exchange["path"], exchange["params"]
+        if exchange["response"] is None:
+            continue
+        if 200 <= exchange["status"] < 300:
+            whole = path if method == "POST" or not params else f"{path}?{params}"
+            complaints += checker.request_errors(method, whole, params if method == "POST" else None)
+        shape = checker.response_errors(method, path, exchange["status"], exchange["response"])
+        complaints += [f"{method} {path} {exchange['status']}: {line}" for line in shape]
+    for event in all_events(sandbox, key):
+        complaints += [f"{event['type']}: {line}" for line in checker.event_errors(event)]
+    for letter in receiver.letters if receiver else []:
+        complaints += [f"letter {letter.event['type']}: {line}" for line in checker.event_errors(letter.event)]
+    assert not complaints, "\n".join(dict.fromkeys(complaints))
+
+
+def all_events(sandbox: RunningSandbox, key: str = KEY) -> list[dict[str, Any]]:
+    """All events of the account, oldest first, as plain JSON."""
+    events: list[dict[str, Any]] = []
+    with sandbox.http(key) as http:
+        params: dict[str, Any] = {"limit": 100}
+        while True:
+            page = http.get("/v1/events", params=params).json()
+            events += page["data"]
+            if not page["has_more"]:
+                return list(reversed(events))
+            params["starting_after"] = page["data"][-1]["id"]

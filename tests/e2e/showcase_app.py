@@ -11,7 +11,7 @@ from reflex_base.vars.object import ObjectVar
 from dashboard.backend import running
 from dashboard.dashboard import app
 from dashboard.ui import components as ui
-from dashboard.ui.layout import framed
+from dashboard.ui.layout import in_frame
 from dashboard.ui.listing import Pager, SortLink, Tab
 from dashboard.ui.live import news
 from dashboard.ui.roles import needs
@@ -337,4 +337,4 @@ def showcase() -> rx.Component:
     )
 
 
-app.add_page(lambda: framed(PAGES["/showcase"]), route="/showcase", title="Showcase", on_load=[ShellState.load, S.load])
+app.add_page(in_frame(PAGES["/showcase"]), route="/showcase", title="Showcase", on_load=[ShellState.load, S.load])

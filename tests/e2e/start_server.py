@@ -1,23 +1,13 @@
-"""Starts one web process on the port given, its tables made; the second argument names another app."""
+"""`start_server.py MODULE:APP --port N`: serves another app than the product's, on a database that is ready."""
 
 import sys
 
-from sqlalchemy import create_engine
-from sqlmodel import SQLModel
-
-import dashboard.tables  # noqa: F401 (fills the metadata)
-from dashboard.settings import Settings
-from dashboard.ui.serving import WEB_APP, serve
+from dashboard.ui.serving import serve
 
 
 def main() -> None:
-    settings = Settings()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(settings.effective_database_url)
-    SQLModel.metadata.create_all(engine)
-    engine.dispose()
-    port, app = int(sys.argv[1]), sys.argv[2] or WEB_APP
-    serve("127.0.0.1", port, app=app)
+    app, _, port = sys.argv[1:]
+    serve("127.0.0.1", int(port), app=app)
 
 
 if __name__ == "__main__":

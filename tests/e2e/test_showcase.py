@@ -26,7 +26,8 @@ def showcase(
     subprocess.run(
         [sys.executable, "-c", build], env={**os.environ, **environment}, check=True, cwd=serving.project_dir()
     )
-    yield from running_server(server.data_dir, app=f"{APP}:app", **environment)
+    start = str(Path(__file__).with_name("start_server.py"))
+    yield from running_server(server.data_dir, sys.executable, start, f"{APP}:app", **environment)
 
 
 @pytest.fixture

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from dashboard.billing.views import CollectionMethod, CustomerBilling, Workflow
@@ -22,27 +24,31 @@ from dashboard.stripe_app.inputs import (
 )
 from dashboard.stripe_app.readiness import readiness
 from tests.stripe_house import ADA
+from tests.stripe_house import house as house
+from tests.stripe_house import stripe_sandbox as stripe_sandbox
 
-pytest_plugins = ["tests.stripe_house"]
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 ADDRESS = {"country": "US", "postal_code": "94107", "state": "CA", "city": "San Francisco", "line1": "1 Market St"}
 
 
-async def stripe_customer(house, card=None, **data):
+async def stripe_customer(house, **data) -> str:
     made = await house.stripe("POST", "/v1/customers", {"name": "Acme Inc", "email": "pay@acme.example.com", **data})
-    if card:
-        method = await house.stripe("POST", f"/v1/payment_methods/{card}/attach", {"customer": made["id"]})
-        return made["id"], method["id"]
     return made["id"]
 
 
-async def link(house, customer, stripe_id, **more):
+async def stripe_customer_with(house, card, **data) -> tuple[str, str]:
+    stripe_id = await stripe_customer(house, **data)
+    method = await house.stripe("POST", f"/v1/payment_methods/{card}/attach", {"customer": stripe_id})
+    return stripe_id, method["id"]
+
+
+async def link(house, customer, stripe_id, **more) -> Any:
     request = {"customer_id": customer.id, "stripe_customer_id": stripe_id, **more}
     return await customer_link.link_stripe_customer(house.desk, ADA, parse_input(LinkStripeCustomer, request))
 
 
-async def stored(house, customer):
+async def stored(house, customer) -> Any:
     async with house.database.read() as session:
         found = await links.get_links(session, customer.id)
     return found[0] if found else None
@@ -113,8 +119,8 @@ async def test_one_stripe_customer_serves_one_customer(house):
 
 async def test_a_payment_method_must_belong_to_the_very_customer(house):
     _, customer = await house.install(), await house.customer()
-    stripe_id, method = await stripe_customer(house, "pm_card_visa")
-    _, foreign = await stripe_customer(house, "pm_card_mastercard")
+    stripe_id, method = await stripe_customer_with(house, "pm_card_visa")
+    _, foreign = await stripe_customer_with(house, "pm_card_mastercard")
     for wrong in (foreign, "pm_nobody"):
         with pytest.raises(PaymentMethodUnusable):
             await link(house, customer, stripe_id, default_payment_method_id=wrong)
@@ -126,7 +132,7 @@ async def test_a_payment_method_must_belong_to_the_very_customer(house):
 
 async def test_stripes_own_default_is_used_and_said_to_be_stripes_when_we_have_none(house):
     _, customer = await house.install(), await house.customer()
-    stripe_id, method = await stripe_customer(house, "pm_card_mastercard")
+    stripe_id, method = await stripe_customer_with(house, "pm_card_mastercard")
     await house.stripe("POST", f"/v1/customers/{stripe_id}", {"invoice_settings[default_payment_method]": method})
     seen = await link(house, customer, stripe_id)
     assert seen.payment_method_source == "stripe"
@@ -136,7 +142,7 @@ async def test_stripes_own_default_is_used_and_said_to_be_stripes_when_we_have_n
 
 async def test_relinking_keeps_or_clears_the_payment_method_as_asked(house):
     _, customer = await house.install(), await house.customer()
-    stripe_id, method = await stripe_customer(house, "pm_card_visa")
+    stripe_id, method = await stripe_customer_with(house, "pm_card_visa")
     await link(house, customer, stripe_id, default_payment_method_id=method)
     kept = await link(house, customer, stripe_id, keep_payment_method=True)
     assert kept.default_payment_method_id == method
@@ -145,7 +151,7 @@ async def test_relinking_keeps_or_clears_the_payment_method_as_asked(house):
 
 async def test_linking_another_stripe_customer_forgets_the_old_payment_method(house):
     _, customer = await house.install(), await house.customer()
-    stripe_id, method = await stripe_customer(house, "pm_card_visa")
+    stripe_id, method = await stripe_customer_with(house, "pm_card_visa")
     await link(house, customer, stripe_id, default_payment_method_id=method)
     seen = await link(house, customer, await stripe_customer(house), keep_payment_method=True)
     assert seen.payment_method_source == "none"
@@ -246,7 +252,7 @@ async def test_readiness_says_what_is_missing_for_each_collection_method_with_a_
         return [issue.code for issue in found]
 
     assert await codes() == ["customer_not_linked"]
-    stripe_id, method = await stripe_customer(house, "pm_card_visa", email="")
+    stripe_id, method = await stripe_customer_with(house, "pm_card_visa", email="")
     await link(house, customer, stripe_id)
     assert await codes() == ["no_payment_method"]
     assert await codes(collection_method=CollectionMethod.SEND_INVOICE) == ["no_stripe_email"]
@@ -404,7 +410,7 @@ async def test_a_card_that_needs_the_bank_and_fails_leaves_the_reason_on_the_ope
 
 async def test_defect_11_a_detached_card_and_a_deleted_customer_are_noticed(house):
     app, customer = await house.install(), await house.customer()
-    stripe_id, method = await stripe_customer(house, "pm_card_visa")
+    stripe_id, method = await stripe_customer_with(house, "pm_card_visa")
     await link(house, customer, stripe_id, default_payment_method_id=method)
     await house.stripe("POST", f"/v1/payment_methods/{method}/detach")
     await house.hear(app.id)

@@ -19,8 +19,11 @@ from dashboard.stripe_app.tables import StripeAppRow
 from dashboard.stripe_app.views import AppState, Delivery
 from dashboard.stripe_app.webhook_endpoint import EVENTS, register_again, rotate_signing_secret
 from tests.stripe_house import ADA
+from tests.stripe_house import house as house
+from tests.stripe_house import sandbox_url as sandbox_url
+from tests.stripe_house import stripe_sandbox as stripe_sandbox
 
-pytest_plugins = ["tests.stripe_house"]
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 PUBLIC = "http://127.0.0.1:9"
 

@@ -35,7 +35,7 @@ class SomeSessions:
 
 
 @pytest.fixture
-def browser() -> httpx.AsyncClient:
+def visitor() -> httpx.AsyncClient:
     async def site(scope: Scope, receive: Receive, send: Send) -> None:
         await PlainTextResponse(Request(scope).url.path)(scope, receive, send)
 
@@ -88,49 +88,49 @@ def test_the_socket_takes_its_own_origin_only() -> None:
     assert app.sio.eio.cors_allowed_origins is None
 
 
-async def test_without_a_session_a_page_leads_to_the_sign_in_and_back(browser: httpx.AsyncClient) -> None:
-    answer = await browser.get("/?tab=x")
+async def test_without_a_session_a_page_leads_to_the_sign_in_and_back(visitor: httpx.AsyncClient) -> None:
+    answer = await visitor.get("/?tab=x")
     assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2F%3Ftab%3Dx")
-    assert (await browser.get("/")).headers["location"] == "/login"
+    assert (await visitor.get("/")).headers["location"] == "/login"
 
 
 async def test_without_anybody_every_page_leads_to_the_first_account(
-    browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    visitor: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "_reader", [SomeSessions(anybody=False)])
-    assert (await browser.get("/")).headers["location"] == "/setup"
-    assert (await browser.get("/login")).headers["location"] == "/setup"
-    assert (await browser.get("/setup")).status_code == 200
+    assert (await visitor.get("/")).headers["location"] == "/setup"
+    assert (await visitor.get("/login")).headers["location"] == "/setup"
+    assert (await visitor.get("/setup")).status_code == 200
 
 
-async def test_the_first_account_is_made_once(browser: httpx.AsyncClient) -> None:
-    assert (await browser.get("/setup")).headers["location"] == "/login"
+async def test_the_first_account_is_made_once(visitor: httpx.AsyncClient) -> None:
+    assert (await visitor.get("/setup")).headers["location"] == "/login"
 
 
-async def test_with_a_session_pages_load_and_the_sign_in_leads_home(browser: httpx.AsyncClient) -> None:
-    browser.cookies.set(SESSION_COOKIE, "good")
-    assert (await browser.get("/")).status_code == 200
-    assert (await browser.get("/login")).headers["location"] == "/"
+async def test_with_a_session_pages_load_and_the_sign_in_leads_home(visitor: httpx.AsyncClient) -> None:
+    visitor.cookies.set(SESSION_COOKIE, "good")
+    assert (await visitor.get("/")).status_code == 200
+    assert (await visitor.get("/login")).headers["location"] == "/"
 
 
-async def test_what_is_no_page_is_left_alone(browser: httpx.AsyncClient) -> None:
-    assert (await browser.get("/assets/x.js")).text == "/assets/x.js"
-    assert (await browser.get("/health")).status_code == 200
-    assert (await browser.post("/login")).status_code == 200
+async def test_what_is_no_page_is_left_alone(visitor: httpx.AsyncClient) -> None:
+    assert (await visitor.get("/assets/x.js")).text == "/assets/x.js"
+    assert (await visitor.get("/health")).status_code == 200
+    assert (await visitor.post("/login")).status_code == 200
 
 
-async def test_a_page_is_served_without_a_redirect_to_its_final_slash(browser: httpx.AsyncClient) -> None:
-    assert (await browser.get("/login")).text == "/login/"
+async def test_a_page_is_served_without_a_redirect_to_its_final_slash(visitor: httpx.AsyncClient) -> None:
+    assert (await visitor.get("/login")).text == "/login/"
 
 
-async def test_hashed_files_are_kept_forever_and_pages_asked_for_again(browser: httpx.AsyncClient) -> None:
-    assert "immutable" in (await browser.get("/assets/x.js")).headers["cache-control"]
-    assert (await browser.get("/login")).headers["cache-control"] == "no-cache"
+async def test_hashed_files_are_kept_forever_and_pages_asked_for_again(visitor: httpx.AsyncClient) -> None:
+    assert "immutable" in (await visitor.get("/assets/x.js")).headers["cache-control"]
+    assert (await visitor.get("/login")).headers["cache-control"] == "no-cache"
 
 
-async def test_every_answer_carries_the_security_headers(browser: httpx.AsyncClient) -> None:
+async def test_every_answer_carries_the_security_headers(visitor: httpx.AsyncClient) -> None:
     for path in ("/login", "/", "/assets/x.js", "/api/v1/meters"):
-        headers = (await browser.get(path)).headers
+        headers = (await visitor.get(path)).headers
         assert "frame-ancestors 'none'" in headers["content-security-policy"], path
         assert headers["x-content-type-options"] == "nosniff", path
 

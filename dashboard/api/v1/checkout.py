@@ -64,9 +64,7 @@ async def create_stripe_checkout_session(actor: Operator, body: CheckoutBody) ->
 
 
 @router.post("/customers/{customer_id_or_key}/stripe/portal", status_code=201)
-async def create_customer_stripe_portal_session(
-    _: Operator, customer_id_or_key: IdOrKey, body: PortalBody
-) -> Response:
+async def create_customer_stripe_portal_session(_: Operator, customer_id_or_key: IdOrKey, body: PortalBody) -> Response:
     """Opens Stripe's customer portal for the linked Stripe customer."""
     backend = running()
     async with backend.database.read() as read:

@@ -1,4 +1,4 @@
-"""v1: which Stripe customer one of ours is. `/apps` speaks of every app, `/stripe` of the one that bills the customer."""
+"""v1: which Stripe customer one of ours is. `/apps` speaks of every app, `/stripe` of the one that bills them."""
 
 from typing import Annotated, Any, Literal
 

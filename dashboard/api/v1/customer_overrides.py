@@ -14,13 +14,13 @@ from dashboard.api.v1.profiles import Apps, apps_to_v1, expanded_apps
 from dashboard.api.v1.workflow_shapes import supplier_to_v1, workflow_to_v1
 from dashboard.api.wire_names import wire_names
 from dashboard.backend import running
+from dashboard.billing.errors import NoBillingProfile
 from dashboard.billing.overrides import (
     CustomerOverride,
     customers_billing,
     delete_customer_override,
     find_customer_override,
 )
-from dashboard.billing.errors import NoBillingProfile
 from dashboard.billing.views import CustomerBilling
 from dashboard.customers.queries import get_customer, list_customers, live_customer
 from dashboard.customers.views import Customer

@@ -1,6 +1,6 @@
 """v1 usage events: taking them in (three media types, one way of reading) and looking at the newest."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from dashboard.api.auth import Operator, Viewer
 from dashboard.api.bodies import read_body
-from dashboard.api.shapes import time_text
+from dashboard.api.shapes import Time, reply, time_text
 from dashboard.backend import running
 from dashboard.customers.queries import customers_of_subjects, subjects_of_customers
 from dashboard.kit.errors import InvalidInput
@@ -39,13 +39,13 @@ async def ingest(_: Operator, request: Request) -> Response:
 @router.get("/api/v1/events")
 async def list_events(
     _: Viewer,
-    ingested_at_from: Annotated[datetime | None, Query(alias="ingestedAtFrom")] = None,
-    ingested_at_to: Annotated[datetime | None, Query(alias="ingestedAtTo")] = None,
+    ingested_at_from: Annotated[Time | None, Query(alias="ingestedAtFrom")] = None,
+    ingested_at_to: Annotated[Time | None, Query(alias="ingestedAtTo")] = None,
     id: str | None = None,
     subject: str | None = None,
     customer_id: Annotated[list[str], Query(alias="customerId")] = [],
-    from_at: Annotated[datetime | None, Query(alias="from")] = None,
-    to: datetime | None = None,
+    from_at: Annotated[Time | None, Query(alias="from")] = None,
+    to: Annotated[Time | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 100,
 ) -> Response:
     """The newest events, of the last 72 hours unless `from` says otherwise."""
@@ -60,7 +60,7 @@ async def list_events(
         ingested_to=ingested_at_to,
         limit=limit,
     )
-    return json_answer(await events_to_v1(await backend.event_store.list_events(wanted)))
+    return reply(await events_to_v1(await backend.event_store.list_events(wanted)))
 
 
 @router.get("/api/v2/events")
@@ -83,7 +83,7 @@ async def list_events_v2(
     document: dict[str, Any] = {"items": await events_to_v1(found)}
     if len(found) == limit:
         document["nextCursor"] = str(found[-1].place)
-    return json_answer(document)
+    return reply(document)
 
 
 def place_of(cursor: str | None) -> int | None:
@@ -95,15 +95,10 @@ def place_of(cursor: str | None) -> int | None:
     return int(cursor)
 
 
-def json_answer(document: Any) -> Response:
-    """A JSON answer in which `data` appears letter for letter as it was sent."""
-    return Response(msgspec.json.encode(document), media_type="application/json")
-
-
 def cloud_event(stored: StoredEvent) -> dict[str, Any]:
     """The event as it was sent."""
     event = stored.event
-    document = {
+    document: dict[str, Any] = {
         "id": event.id,
         "source": event.source,
         "specversion": "1.0",

@@ -66,9 +66,7 @@ async def install_app_with_key(actor: Admin, type: AppType, body: InstallWithKey
         done = await install_with_key(
             running(), actor, body.api_key, name=body.name or None, create_profile=body.create_billing_profile
         )
-    return reply(
-        {"app": app_to_v1(done.app), "defaultForCapabilityTypes": CAPABILITY_TYPES if done.is_default else []}
-    )
+    return reply({"app": app_to_v1(done.app), "defaultForCapabilityTypes": CAPABILITY_TYPES if done.is_default else []})
 
 
 def _refuse_others(type_: AppType) -> None:

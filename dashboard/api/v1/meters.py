@@ -2,15 +2,13 @@
 
 import csv
 import io
-from datetime import datetime
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Body, Header, Query, Response
 from pydantic import Field
 
 from dashboard.api.auth import Admin, Viewer
-from dashboard.api.shapes import Description, Name, ResourceKey, Time, decimal_text, time_text, without_none
+from dashboard.api.shapes import Description, Name, ResourceKey, Time, decimal_text, nothing, reply, time_text, without_none
 from dashboard.api.v1.base import PageQuery, V1Model
 from dashboard.backend import running
 from dashboard.catalog.features import features_of_meter
@@ -133,8 +131,8 @@ async def delete_meter(actor: Admin, meter_id_or_slug: str) -> None:
 async def list_meter_subjects(
     _: Viewer,
     meter_id_or_slug: str,
-    from_at: Annotated[datetime | None, Query(alias="from")] = None,
-    to: datetime | None = None,
+    from_at: Annotated[Time | None, Query(alias="from")] = None,
+    to: Annotated[Time | None, Query()] = None,
 ) -> list[str]:
     """The subjects that have events for the meter."""
     backend = running()
@@ -148,8 +146,8 @@ async def list_meter_group_by_values(
     _: Viewer,
     meter_id_or_slug: str,
     group_by_key: str,
-    from_at: Annotated[datetime | None, Query(alias="from")] = None,
-    to: datetime | None = None,
+    from_at: Annotated[Time | None, Query(alias="from")] = None,
+    to: Annotated[Time | None, Query()] = None,
 ) -> list[str]:
     """The values a dimension takes."""
     backend = running()
@@ -164,8 +162,8 @@ async def list_meter_group_by_values(
 async def query_meter(
     caller: Viewer,
     meter_id_or_slug: str,
-    from_at: Annotated[datetime | None, Query(alias="from")] = None,
-    to: datetime | None = None,
+    from_at: Annotated[Time | None, Query(alias="from")] = None,
+    to: Annotated[Time | None, Query()] = None,
     window_size: Annotated[Window | None, Query(alias="windowSize")] = None,
     window_time_zone: Annotated[str, Query(alias="windowTimeZone")] = "UTC",
     subject: Annotated[list[str], Query()] = [],
@@ -211,7 +209,7 @@ async def query_meter_post(
             ("data", [_row_to_v1(row, customer) for customer, row in rows]),
         ]
     )
-    return Response(msgspec.json.encode(document, decimal_format="number"), media_type="application/json")
+    return reply(document)
 
 
 Rows = list[tuple[str | None, Measurement]]

@@ -7,8 +7,17 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dashboard.api.auth import Admin, Viewer
-from dashboard.api.shapes import Description, Flag, Name, UlidAnyCase, nothing, optional_time, reply, time_text
-from dashboard.api.shapes import without_none
+from dashboard.api.shapes import (
+    Description,
+    Flag,
+    Name,
+    UlidAnyCase,
+    nothing,
+    optional_time,
+    reply,
+    time_text,
+    without_none,
+)
 from dashboard.api.v1.app_shapes import app_to_v1
 from dashboard.api.v1.base import Order, PageQuery, V1Model, page_answer
 from dashboard.api.v1.workflow_shapes import (
@@ -67,9 +76,7 @@ async def list_billing_profiles(
     include_archived: Annotated[bool, Query(alias="includeArchived")] = False,
     expand: Expand = [],
     order: Order = "ASC",
-    order_by: Annotated[
-        Literal["createdAt", "updatedAt", "default", "name"], Query(alias="orderBy")
-    ] = "createdAt",
+    order_by: Annotated[Literal["createdAt", "updatedAt", "default", "name"], Query(alias="orderBy")] = "createdAt",
 ) -> Response:
     """Billing profiles, page by page."""
     async with running().database.read() as session:

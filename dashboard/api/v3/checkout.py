@@ -37,9 +37,7 @@ async def create_customer_stripe_checkout_session(
 
 
 @router.post("/portal-sessions", status_code=201)
-async def create_customer_stripe_portal_session(
-    _: Operator, customer_id: UlidUpperCase, body: PortalBody
-) -> Response:
+async def create_customer_stripe_portal_session(_: Operator, customer_id: UlidUpperCase, body: PortalBody) -> Response:
     """Opens Stripe's customer portal for the linked Stripe customer."""
     backend = running()
     async with backend.database.read() as read:

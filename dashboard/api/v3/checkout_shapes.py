@@ -10,13 +10,6 @@ from dashboard.api.v3.base import UrlText, V3Model
 from dashboard.stripe_app.views import CheckoutSession, PortalSession
 
 AutoOrNever = Literal["auto", "never"]
-_OPTIONS = (
-    "success_url cancel_url return_url client_reference_id currency ui_mode redirect_on_completion locale metadata "
-    "billing_address_collection tax_id_collection customer_update consent_collection custom_text expires_at "
-    "payment_method_types"
-).split()
-FIELDS = {name: f"stripe_options.{name}" for name in _OPTIONS} | {"input": "stripe_options"}
-PORTAL_FIELDS = {name: f"stripe_options.{name}" for name in ("configuration_id", "locale", "return_url")}
 
 
 class Message(V3Model):
@@ -72,6 +65,9 @@ class CheckoutOptions(V3Model):
     mode: Literal["setup"] | None = None
 
 
+FIELDS = {name: f"stripe_options.{name}" for name in CheckoutOptions.model_fields} | {"input": "stripe_options"}
+
+
 class PrintedUsageAttribution(V3Model):
     subject_keys: Annotated[list[str] | None, Field(validation_alias=AliasChoices("subject_keys", "subjectKeys"))] = (
         None
@@ -106,6 +102,9 @@ class PortalOptions(V3Model):
     configuration_id: UrlText | None = None
     locale: UrlText | None = None
     return_url: Annotated[UrlText | None, Field(validation_alias=AliasChoices("return_url", "returnURL"))] = None
+
+
+PORTAL_FIELDS = {name: f"stripe_options.{name}" for name in PortalOptions.model_fields}
 
 
 class PortalBody(V3Model):

@@ -64,9 +64,7 @@ async def update_customer_billing(actor: Operator, customer_id: UlidUpperCase, b
 
 
 @router.put("/app-data")
-async def update_customer_billing_app_data(
-    actor: Operator, customer_id: UlidUpperCase, body: AppDataBody
-) -> Response:
+async def update_customer_billing_app_data(actor: Operator, customer_id: UlidUpperCase, body: AppDataBody) -> Response:
     """Links the Stripe customer in the app that bills this customer."""
     with wire_names(APP_DATA_FIELDS):
         async with running().database.read() as session:

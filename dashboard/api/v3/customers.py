@@ -113,9 +113,7 @@ async def _ids_by_profile(session: AsyncSession, conditions: Sequence[Condition]
     if not conditions:
         return None
     profiles = await profile_of_each_customer(session)
-    return [
-        customer_id for customer_id, profile in profiles.items() if all(one.holds(profile) for one in conditions)
-    ]
+    return [customer_id for customer_id, profile in profiles.items() if all(one.holds(profile) for one in conditions)]
 
 
 def _fits(customer: Customer, condition: Condition) -> bool:

@@ -35,5 +35,5 @@ LONGEST_PAUSE_SECONDS = 120.0
 
 
 def pause_after(attempt: int, asked_seconds: float = 0.0) -> float:
-    """Seconds to wait after the failed try number `attempt`: 1, 2, 4 … 120, or longer if the other side asked for it."""
+    """Seconds to wait after the failed try number `attempt`: 1, 2, 4 … 120, or longer if the other side asked."""
     return max(min(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS), asked_seconds)

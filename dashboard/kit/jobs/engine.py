@@ -60,7 +60,7 @@ class JobEngine:
         self._running: set[asyncio.Task[Any]] = set()
         self._periodic: list[tuple[float, str, Callable[[], Awaitable[object]]]] = []
         self._loops: list[asyncio.Task[None]] = []
-        self._stop_listening: Callable[[], None] = lambda: None
+        self._stop_listening: Callable[[], None] = _nothing
         self._is_started = False
         self.every(3600, "forget finished jobs", lambda: jobs.forget_finished(datetime.now(UTC) - keep_finished))
 
@@ -88,11 +88,10 @@ class JobEngine:
         await self._ownership.take()
         try:
             await self._launch()
+            await self._ownership.watch(self.ring)
         except BaseException:
-            await self._destroy()
-            await self._ownership.release()
+            await self.stop()
             raise
-        await self._ownership.watch(self.ring)
         self._stop_listening = self._jobs.on_enqueued(self.ring)
         self._is_started = True
         for seconds, name, function in self._periodic:
@@ -102,6 +101,7 @@ class JobEngine:
         """Takes nothing new, gives what runs `grace_seconds` to finish, and leaves the rest for the next start."""
         self._is_started = False
         self._stop_listening()
+        self._stop_listening = _nothing
         await _cancel(self._loops)
         for bell in self._bells.values():
             bell.set()
@@ -184,6 +184,10 @@ class JobEngine:
             await asyncio.get_running_loop().run_in_executor(thread, lambda: DBOS.destroy(destroy_registry=True))
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         self._bells, self._threads, self._loops = {}, [], []
+
+
+def _nothing() -> None:
+    return None
 
 
 async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:

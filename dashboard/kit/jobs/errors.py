@@ -14,7 +14,7 @@ class UnknownJob(NotFound):
     """No job of this name is in the catalogue."""
 
     code = "unknown_job"
-    remedy = "Use a name of the catalogue in dashboard/worker.py."
+    remedy = "Use one of the names in the catalogue that the program was built with."
 
 
 class NoFailedRun(NotFound):

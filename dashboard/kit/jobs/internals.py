@@ -109,4 +109,3 @@ def migrate(client: DBOSClient) -> None:
 
 def _status_table(engine: Engine) -> str:
     return "workflow_status" if engine.dialect.name == "sqlite" else f"{POSTGRESQL_SCHEMA}.workflow_status"
-

@@ -24,8 +24,9 @@ logger = logging.getLogger(__name__)
 
 RECONNECT_SECONDS = 1.0
 
-# So that the server notices within half a minute that a machine was unplugged, and lets its locks go.
-KEEPALIVE = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
+# Both ends notice within half a minute that the other was unplugged; then the server lets its locks go.
+SERVER_KEEPALIVE = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
+OUR_KEEPALIVE = {"keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3"}
 
 
 class AdvisoryOwnership:
@@ -34,15 +35,16 @@ class AdvisoryOwnership:
     def __init__(self, jobs: Jobs, *, look_for_dead_seconds: float = 3.0) -> None:
         self.executor_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._jobs = jobs
-        self._address = jobs.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        address = jobs.url.set(drivername="postgresql").update_query_dict(OUR_KEEPALIVE)
+        self._address = address.render_as_string(hide_password=False)
         self._look_for_dead_seconds = look_for_dead_seconds
         self._locks: AsyncConnection | None = None
         self._led: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def take(self) -> None:
-        connection = await AsyncConnection.connect(self._address, autocommit=True)
-        await connection.execute(KEEPALIVE)
+        connection = await self._connect()
+        await connection.execute(SERVER_KEEPALIVE)
         if not await _try_lock(connection, _executor(self.executor_id)):
             await connection.close()
             raise EngineAlreadyRunning(f"Another process runs jobs as {self.executor_id}.")
@@ -73,6 +75,9 @@ class AdvisoryOwnership:
         if self._locks is not None:
             await self._locks.close()
             self._locks = None
+
+    async def _connect(self) -> AsyncConnection:
+        return await AsyncConnection.connect(self._address, autocommit=True)
 
     async def _guard(self, ring: Callable[[str], None]) -> None:
         while True:
@@ -118,7 +123,7 @@ class AdvisoryOwnership:
     async def _listen(self, ring: Callable[[str], None]) -> None:
         while True:
             try:
-                async with await AsyncConnection.connect(self._address, autocommit=True) as connection:
+                async with await self._connect() as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     async for notice in connection.notifies():
                         ring(notice.payload)

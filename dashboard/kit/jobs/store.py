@@ -102,6 +102,7 @@ class Jobs:
         queues = session.info.setdefault("queues_with_news", set())
         if not queues:
             event.listen(session, "after_commit", lambda _: self._tell(queues), once=True)
+            event.listen(session, "after_rollback", lambda _: queues.clear(), once=True)
         if known.queue not in queues and not self.is_sqlite:
             session.execute(text("SELECT pg_notify(:channel, :queue)"), {"channel": CHANNEL, "queue": known.queue})
         queues.add(known.queue)

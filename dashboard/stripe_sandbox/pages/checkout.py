@@ -31,8 +31,7 @@ class CheckoutPages:
         given = forms.entered(
             email=session["customer_email"] or customer.get("email") or "",
             name=customer.get("name") or "",
-            country=(customer.get("address") or {}).get("country") or ctx.state().get("country", "US"),
-            postal_code=(customer.get("address") or {}).get("postal_code") or "",
+            **({"country": ctx.state().get("country", "US")} | _known_address(customer)),
         )
         intent = ctx.get(session["setup_intent"]) or {}
         error = intent.get("last_setup_error")
@@ -148,6 +147,10 @@ def _closed(session: dict[str, Any], request: Request) -> Response:
         "This page has expired", "Checkout pages are open for a limited time. Ask the seller for a new link.", 410,
         link=session["cancel_url"], frameable=_embedded(request),
     )  # fmt: skip
+
+
+def _known_address(customer: dict[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in (customer.get("address") or {}).items() if value}
 
 
 def _tax_id(given: forms.Entered) -> dict[str, str] | None:

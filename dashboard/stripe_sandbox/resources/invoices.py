@@ -564,10 +564,8 @@ def _add_preview_item(
 
 def _stranger(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
     """The customer of a preview for nobody in particular."""
-    return ctx.new(
-        "customer", address=None, balance=0, currency=None, email=None, name=None, phone=None, shipping=None,
-        tax_exempt="none", test_clock=None, **_preview_customer(params),
-    )  # fmt: skip
+    nobody = dict.fromkeys(("address", "currency", "email", "name", "phone", "shipping", "test_clock"))
+    return ctx.new("customer", **nobody, balance=0, tax_exempt="none") | _preview_customer(params)
 
 
 def _preview_customer(params: dict[str, Any]) -> dict[str, Any]:
@@ -579,4 +577,6 @@ def _preview_customer(params: dict[str, Any]) -> dict[str, Any]:
         found["shipping"] = shipping(details["shipping"])
     if details.get("tax_exempt"):
         found["tax_exempt"] = details["tax_exempt"]
+    if "tax_ids" in details:
+        found["tax_ids"] = details["tax_ids"] or []
     return found

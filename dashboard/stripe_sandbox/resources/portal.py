@@ -132,9 +132,17 @@ def _features(given: dict[str, Any], old: dict[str, Any] | None = None) -> dict[
             conditions = (values.get("schedule_at_period_end") or {}).get("conditions") or []
             merged["schedule_at_period_end"] = {"conditions": conditions}
         if name == "subscription_pause":
-            merged["duration"] = {"interval_options": [], "type": "indefinite"} | (values.get("duration") or {})
+            merged["duration"] = _duration(values.get("duration") or {})
         features[name] = merged
     return features
+
+
+def _duration(given: dict[str, Any]) -> dict[str, Any]:
+    options = [
+        {"interval": entry["interval"], "interval_count": entry.get("interval_count", 1)}
+        for entry in given.get("interval_options") or []
+    ]
+    return {"interval_options": options, "type": given.get("type", "indefinite")}
 
 
 def _no_features() -> dict[str, Any]:

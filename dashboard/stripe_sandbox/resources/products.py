@@ -91,11 +91,12 @@ def new_product(ctx: Context, given: dict[str, Any], *, active: bool = True) -> 
 
 def _apply(ctx: Context, product: dict[str, Any], given: dict[str, Any]) -> None:
     set_fields(product, given, PLAIN)
+    if product["package_dimensions"]:
+        product["package_dimensions"] = {name: float(size) for name, size in product["package_dimensions"].items()}
     for name in ("images", "marketing_features"):
         product[name] = product[name] or []
-    for name in ("statement_descriptor", "unit_label"):
-        if product.get(name) is None and name in product:
-            product[name] = None if name == "unit_label" else product.pop(name)
+    if not product.get("statement_descriptor"):
+        product.pop("statement_descriptor", None)  # absent, never null
     details = given.get("tax_details")
     code = given.get("tax_code", (details or {}).get("tax_code") if isinstance(details, dict) else None)
     if code is not None:

@@ -10,8 +10,6 @@ from dashboard.ui.settings_stripe.setup_state import TAX_FIELD, SetUpBilling
 from dashboard.ui.settings_stripe.wizard import WIDTH, wizard_head
 from dashboard.ui.tax_codes.picker import tax_code_field
 
-TAX_SETTINGS_AT_STRIPE = "https://dashboard.stripe.com/settings/tax"
-
 
 def profile_step() -> rx.Component:
     errors = SetUpBilling.errors
@@ -133,7 +131,7 @@ def _tax_readiness() -> rx.Component:
     again = ui.button(
         "Check again", size="small", busy=SetUpBilling.checking_tax, on_click=SetUpBilling.check_tax_again
     )
-    settings = ui.external_link("Tax settings in Stripe", href=TAX_SETTINGS_AT_STRIPE)
+    settings = ui.external_link("Tax settings in Stripe", href=tax.settings_url)
     return rx.cond(
         tax.problem,
         ui.callout(tax.problem, title="Stripe's tax settings could not be read", tone="warning", action=again),

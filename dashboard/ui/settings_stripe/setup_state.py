@@ -42,7 +42,7 @@ class TaxView:
 
     is_active: bool = False
     missing: tuple[str, ...] = ()
-    provider: str = ""
+    settings_url: str = ""
     problem: str = ""
 
 
@@ -115,8 +115,8 @@ class SetUpBilling(rx.State):
     async def check_tax_again(self) -> None:
         """Asks Stripe anew what its tax settings still miss."""
         async with self:
-            self.checking_tax, app_id = True, self.app.id
-        fresh = await _tax(app_id, fresh=True)
+            self.checking_tax, app_id, environment = True, self.app.id, self.app.environment
+        fresh = await _tax(app_id, environment, fresh=True)
         async with self:
             self.tax, self.checking_tax = fresh, False
 
@@ -180,7 +180,7 @@ class SetUpBilling(rx.State):
         )
 
     async def _load_profile_step(self) -> None:
-        self.tax = await _tax(self.app.id)
+        self.tax = await _tax(self.app.id, self.app.environment)
         self.tax_chosen = TAX_ON if self.tax.is_active else TAX_OFF
         name = free_name(self.app.account_name, self.method, await profile_names())
         self.defaults = Defaults(
@@ -206,7 +206,7 @@ def free_name(account: str, method: str, taken: set[str]) -> str:
     return name
 
 
-async def _tax(app_id: str, *, fresh: bool = False) -> TaxView:
+async def _tax(app_id: str, environment: str, *, fresh: bool = False) -> TaxView:
     try:
         found = await tax_settings(running().stripe, app_id, fresh=fresh)
     except MeterdeskError as error:
@@ -214,7 +214,13 @@ async def _tax(app_id: str, *, fresh: bool = False) -> TaxView:
     missing = tuple(
         MISSING_IN_WORDS.get(name, name.replace("_", " ").replace(".", ": ")) for name in found.missing_fields
     )
-    return TaxView(found.is_active, missing, found.provider or "")
+    return TaxView(found.is_active, missing, _tax_settings_url(environment))
+
+
+def _tax_settings_url(environment: str) -> str:
+    if environment == "sandbox":
+        return running().settings.sandbox_url
+    return "https://dashboard.stripe.com" + ("/test" if environment == "test" else "") + "/settings/tax"
 
 
 async def _account_default(app_id: str) -> Picked:

@@ -1,0 +1,88 @@
+"""Changing a draft: its header and its lines. What the provider has of it follows with the next step."""
+
+from collections.abc import Sequence
+
+from dashboard.billing.actions import doubt_issues, release
+from dashboard.billing.errors import InvoiceCannotBeEdited, InvoiceLineNotFound, LineIsFixed
+from dashboard.billing.invoice_inputs import EditInvoice, EditLine
+from dashboard.billing.invoice_rows import (
+    SyncState,
+    change_status,
+    live_lines,
+    locked_invoice,
+    pinned_workflow,
+    read_invoice,
+)
+from dashboard.billing.invoicing import ask_to_advance, set_dates
+from dashboard.billing.lines import MANUAL, add_up, fill_line, make_line, rate_if_flat
+from dashboard.billing.state_machine import Trigger, is_mutable
+from dashboard.billing.tables import InvoiceLineRow, InvoiceRow
+from dashboard.billing.views import Invoice, InvoiceStatus, Workflow
+from dashboard.catalog.price_json import price_from_json
+from dashboard.kit.database import Work
+
+
+async def edit_invoice(work: Work, invoice_id: str, wanted: EditInvoice) -> Invoice:
+    """Replaces a draft's header and, if given, its lines; the draft is then calculated, checked and sent again.
+
+    Raises InvoiceNotFound, InvoiceCannotBeEdited, InvoiceLineNotFound, LineIsFixed, and what making a line raises.
+    """
+    row = await locked_invoice(work.session, invoice_id)
+    status = InvoiceStatus(row.status)
+    if not is_mutable(status):
+        raise InvoiceCannotBeEdited(f"An invoice that is {status.value} cannot be edited.")
+    row.description = wanted.description
+    row.footer = wanted.footer
+    row.purchase_order = wanted.purchase_order
+    row.statement_descriptor = wanted.statement_descriptor
+    row.metadata_ = dict(wanted.metadata)
+    workflow = pinned_workflow(row)
+    if wanted.lines is not None:
+        await _replace_lines(work, row, wanted.lines, workflow)
+    lines = await live_lines(work.session, row.id)
+    add_up(row, lines)
+    set_dates(row, lines, workflow)
+    row.revision += 1
+    release(row, work)
+    if row.sync_state == SyncState.SYNCED:
+        row.sync_state = SyncState.PENDING
+    await doubt_issues(work, row)
+    change_status(work, row, InvoiceStatus.DRAFT_CREATED, Trigger.UPDATED)
+    work.audit("invoice.edited", "invoice", row.id, number=row.number, lines=len(lines))
+    await ask_to_advance(work, row)
+    return await read_invoice(work.session, row, work.now)
+
+
+async def _replace_lines(work: Work, row: InvoiceRow, wanted: Sequence[EditLine], workflow: Workflow) -> None:
+    known = {line.id: line for line in await live_lines(work.session, row.id)}
+    for one in wanted:
+        if one.id is None:
+            await make_line(work, row, one, workflow)
+            continue
+        line = known.pop(one.id.upper(), None)
+        if line is None:
+            raise InvoiceLineNotFound(f"There is no line {one.id!r} on this invoice.", field="lines")
+        await _change_line(work, line, one, workflow)
+    for line in known.values():
+        line.deleted_at = line.updated_at = work.now
+    await work.session.flush()
+
+
+async def _change_line(work: Work, line: InvoiceLineRow, wanted: EditLine, workflow: Workflow) -> None:
+    is_piece = line.managed_by != MANUAL or line.period_from != line.full_period_from or line.root_id != line.id
+    if not is_piece:
+        await fill_line(work.session, line, wanted, workflow, work.now)
+        await rate_if_flat(work.session, line)
+        return
+    same_terms = (
+        price_from_json(wanted.price) == price_from_json(line.price)
+        and wanted.feature_key == line.feature_key
+        and (wanted.period_from, wanted.period_to) == (line.period_from, line.period_to)
+    )
+    if not same_terms:
+        raise LineIsFixed(f"The price, feature and period of “{line.name}” come from elsewhere.", field="lines")
+    full_period, quantity = (line.full_period_from, line.full_period_to), line.quantity
+    await fill_line(work.session, line, wanted, workflow, work.now)
+    line.full_period_from, line.full_period_to = full_period
+    line.quantity = quantity
+    await rate_if_flat(work.session, line)
