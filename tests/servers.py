@@ -5,6 +5,7 @@ One of each per test process (pytest-xdist gives every worker its own folders), 
 
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,11 +26,14 @@ START_SECONDS = 20
 
 
 @pytest.fixture(scope="session")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_url() -> Iterator[str]:
     """The address of a PostgreSQL server that lives as long as this test run."""
-    server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
+    # Not in pytest's folder: run by root the server is another user, and pytest closes its folder to others whenever
+    # it starts once more, in the middle of this run.
+    with tempfile.TemporaryDirectory(prefix="meterdesk-postgresql-", ignore_cleanup_errors=True) as folder:
+        server = get_server(Path(folder), cleanup_mode="stop")
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture

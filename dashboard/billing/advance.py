@@ -8,6 +8,7 @@ the status what was begun and does it again, and the app finds what it left. One
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from dashboard.billing.desk import BillingDesk
 from dashboard.billing.documents import to_json
@@ -47,6 +48,9 @@ STEPS_MAX = 60
 COLLECT, VALIDATE, SYNC, ISSUE, DELETE, LOOK = "collect", "validate", "sync", "issue", "delete", "look"
 
 UNTAXED = "app.untaxed"
+QUANTITIES = "meterdesk.quantities"
+
+Value = TypeVar("Value")
 
 _log = logging.getLogger(__name__)
 
@@ -137,42 +141,49 @@ async def _calculate(work: Work, row: InvoiceRow) -> None:
 
 
 async def _collect(desk: BillingDesk, invoice_id: str) -> None:
+    await _fix_quantities(desk, invoice_id, S.DRAFT_COLLECTING)
+
+
+async def _fix_quantities(desk: BillingDesk, invoice_id: str, status: InvoiceStatus) -> None:
     try:
         measured = await measure(desk, invoice_id)
         async with desk.database.transaction(SYSTEM) as work:
             row = await locked_invoice(work.session, invoice_id)
-            if row.status != S.DRAFT_COLLECTING.value:
+            if row.status != status.value:
                 return
             issues = await fix_quantities(work, row, measured)
             await clear_trouble(work, row, COLLECT)
-            await set_issues(work, row, "meterdesk.quantities", issues)
-            await _leave(work, row, issues)
+            await set_issues(work, row, QUANTITIES, issues)
+            if issues or status is S.DRAFT_COLLECTING:
+                await _leave(work, row, issues)
     except InvoicingAppError as error:
-        await _note_failure(desk, invoice_id, S.DRAFT_COLLECTING, COLLECT, error)
+        await _note_failure(desk, invoice_id, status, COLLECT, error)
     except Exception as error:
-        await _note_failure(desk, invoice_id, S.DRAFT_COLLECTING, COLLECT, _unexpected(COLLECT, invoice_id, error))
+        await _note_failure(desk, invoice_id, status, COLLECT, _unexpected(COLLECT, invoice_id, error))
 
 
 async def _validate(desk: BillingDesk, invoice_id: str) -> None:
     invoice = await _read(desk, invoice_id)
-    try:
-        async with desk.database.read() as session:
-            profile = await get_billing_profile(session, invoice.billing_profile_id or "")
-        # What counts is how this invoice was made, not how the profile is today.
-        billing = CustomerBilling(invoice.customer_id, profile, False, invoice.workflow or profile.workflow, {})
-        issues = await desk.app.readiness(invoice.app_id or "", billing)
-    except InvoicingAppError as error:
-        await _note_failure(desk, invoice_id, S.DRAFT_VALIDATING, VALIDATE, error)
+    if any(issue.component == QUANTITIES for issue in invoice.issues):
+        # It comes back from a line that could not be priced; what is wrong with it is not doubted, it is tried again.
+        await _fix_quantities(desk, invoice_id, S.DRAFT_VALIDATING)
         return
-    except Exception as error:
-        await _note_failure(desk, invoice_id, S.DRAFT_VALIDATING, VALIDATE, _unexpected(VALIDATE, invoice_id, error))
+    issues = await _ask(desk, invoice, VALIDATE, lambda one: _readiness(desk, one))
+    if issues is None:
         return
     async with desk.database.transaction(SYSTEM) as work:
         row = await locked_invoice(work.session, invoice_id)
         if row.status == S.DRAFT_VALIDATING.value:
             await clear_trouble(work, row, VALIDATE)
-            known = await set_issues(work, row, component_of(VALIDATE), issues)
-            await _leave(work, row, known)
+            await _leave(work, row, await set_issues(work, row, component_of(VALIDATE), issues.value))
+
+
+async def _readiness(desk: BillingDesk, invoice: Invoice) -> tuple[Issue, ...]:
+    async with desk.database.read() as session:
+        profile = await get_billing_profile(session, invoice.billing_profile_id or "")
+    # What counts is how this invoice was made, not how the profile is today.
+    billing = CustomerBilling(invoice.customer_id, profile, False, invoice.workflow or profile.workflow, {})
+    return await desk.app.readiness(invoice.app_id or "", billing)
 
 
 async def _sync(desk: BillingDesk, invoice_id: str) -> None:
@@ -183,7 +194,7 @@ async def _sync(desk: BillingDesk, invoice_id: str) -> None:
         return
     answer = await _ask(desk, invoice, SYNC, desk.app.sync_draft)
     if answer is not None:
-        await _note_synced(desk, invoice_id, answer.external)
+        await _note_synced(desk, invoice_id, answer.value)
 
 
 async def _note_synced(desk: BillingDesk, invoice_id: str, answer: ExternalInvoice | None) -> None:
@@ -205,17 +216,17 @@ async def _issue(desk: BillingDesk, invoice_id: str) -> None:
     if invoice.sync_state != SyncState.SYNCED:
         # The draft changed since it was sent: tax was given up, or something was mended.
         answer = await _ask(desk, invoice, ISSUE, desk.app.sync_draft)
-        if answer is not None and answer.external is not None:
-            await _note_synced_again(desk, invoice_id, answer.external)
+        if answer is not None:
+            await _note_synced_again(desk, invoice_id, answer.value)
         return
     answer = await _ask(desk, invoice, ISSUE, desk.app.issue)
-    if answer is None or answer.external is None:
+    if answer is None:
         return
-    if answer.external.status == "draft":
+    if answer.value.status == "draft":
         not_yet = InvoicingAppError(Trouble.TRANSIENT, "not_issued_yet", "The provider has not issued it yet.")
         await _note_failure(desk, invoice_id, S.ISSUING, ISSUE, not_yet)
         return
-    await _note_issued(desk, invoice_id, answer.external)
+    await _note_issued(desk, invoice_id, answer.value)
 
 
 async def _note_synced_again(desk: BillingDesk, invoice_id: str, external: ExternalInvoice) -> None:
@@ -236,10 +247,7 @@ async def _note_issued(desk: BillingDesk, invoice_id: str, external: ExternalInv
 
 
 async def _delete(desk: BillingDesk, invoice_id: str) -> None:
-    async def delete_draft(invoice: Invoice) -> None:
-        await desk.app.delete_draft(invoice)
-
-    if await _ask(desk, await _read(desk, invoice_id), DELETE, delete_draft) is None:
+    if await _ask(desk, await _read(desk, invoice_id), DELETE, desk.app.delete_draft) is None:
         return
     async with desk.database.transaction(SYSTEM) as work:
         row = await locked_invoice(work.session, invoice_id)
@@ -262,8 +270,8 @@ async def _look_whether_overdue(desk: BillingDesk, invoice_id: str) -> None:
         await clear_trouble(work, row, LOOK)
         row.sync_state = SyncState.SYNCED
         row.wake_at = None
-        if answer.external is not None:
-            await apply_external(work, row, answer.external, "due_date")
+        if answer.value is not None:
+            await apply_external(work, row, answer.value, "due_date")
 
 
 _WORK: dict[InvoiceStatus, Step] = {
@@ -279,15 +287,15 @@ _WORK: dict[InvoiceStatus, Step] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """The app did it; `external` is what stands there now, None for nothing."""
+class _Answer(Generic[Value]):
+    """The app did it, and this is what it said."""
 
-    external: ExternalInvoice | None
+    value: Value
 
 
 async def _ask(
-    desk: BillingDesk, invoice: Invoice, operation: str, call: Callable[[Invoice], Awaitable[ExternalInvoice | None]]
-) -> _Answer | None:
+    desk: BillingDesk, invoice: Invoice, operation: str, call: Callable[[Invoice], Awaitable[Value]]
+) -> _Answer[Value] | None:
     """What the app answers; None when it failed, which is written down then."""
     try:
         return _Answer(await call(invoice))

@@ -18,16 +18,17 @@ from dashboard.billing.documents import customer_snapshot, to_json
 from dashboard.billing.errors import AsOfInTheFuture, LinesNotBillable
 from dashboard.billing.gathering import anchor_of, gathering_rows, lock_billing_of, pending_dates, refresh_gathering
 from dashboard.billing.invoice_inputs import InvoicePendingLines
-from dashboard.billing.invoice_rows import SyncState, live_lines, note_step, read_invoice, touch
-from dashboard.billing.line_rating import FLAT_KIND, terms_of
+from dashboard.billing.invoice_rows import SyncState, live_lines, note_step, read_invoice, set_issues, touch
+from dashboard.billing.issues import WARNING
+from dashboard.billing.line_rating import FLAT_KIND, USAGE_KIND, terms_of
 from dashboard.billing.lines import add_up, apply_tax
-from dashboard.billing.metering import aggregation_of
+from dashboard.billing.metering import Unmeasurable, issue_of_line, metered_line
 from dashboard.billing.numbering import draft_number
 from dashboard.billing.overrides import customer_billing
 from dashboard.billing.progressive import NothingToInvoice
 from dashboard.billing.sequences import DRAFT, next_number
 from dashboard.billing.tables import DetailLineRow, InvoiceLineRow, InvoiceRow
-from dashboard.billing.views import CustomerBilling, Invoice, InvoiceStatus, Workflow
+from dashboard.billing.views import CustomerBilling, Invoice, InvoiceStatus, Issue, Workflow
 from dashboard.customers.queries import live_customer
 from dashboard.customers.views import Customer
 from dashboard.kit.calendar import Duration, Period
@@ -106,23 +107,30 @@ async def _due_pieces(
 ) -> list[_Piece]:
     progressive = workflow.progressive_billing if wanted.progressive_billing is None else wanted.progressive_billing
     pieces: list[_Piece] = []
+    blocked: list[Issue] = []
     for line in await live_lines(work.session, gathering.id):
         if wanted.line_ids is not None and line.id not in wanted.line_ids:
             continue
         if wanted.before_its_date and line.kind == FLAT_KIND:
             pieces.append(_Piece(line, Period(line.period_from, line.period_to), line.invoice_at))
             continue
+        measured = await metered_line(work.session, line) if line.kind == USAGE_KIND else None
+        if isinstance(measured, Unmeasurable):
+            blocked.append(issue_of_line(measured.line_id, measured.name, measured.reason, WARNING))
+            continue
         candidate = BillableCandidate(
             price=terms_of(line).price,
             service_period=Period(line.period_from, line.period_to),
             invoice_at=line.invoice_at,
-            aggregation=await aggregation_of(work.session, line),
+            aggregation=measured.meter.aggregation if measured else None,
             was_split=line.period_from != line.full_period_from,
         )
         period = billable_period(candidate, cutoff, progressive_billing=progressive)
         if period is not None:
             invoice_at = line.invoice_at if period.end == line.period_to else period.end
             pieces.append(_Piece(line, period, invoice_at))
+    # One line that cannot be measured holds back itself, not what else the customer owes.
+    await set_issues(work, gathering, "meterdesk.quantities", blocked)
     return pieces
 
 

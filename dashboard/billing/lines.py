@@ -85,9 +85,18 @@ def blank_line(
 
 
 async def fill_line(
-    session: AsyncSession, line: InvoiceLineRow, wanted: PendingLineInput, workflow: Workflow, now: datetime
+    session: AsyncSession,
+    line: InvoiceLineRow,
+    wanted: PendingLineInput,
+    workflow: Workflow,
+    now: datetime,
+    *,
+    is_metered: bool = True,
 ) -> None:
-    """Writes what is wanted into a line, checked. Raises what `make_line` raises."""
+    """Writes what is wanted into a line, checked. Raises what `make_line` raises.
+
+    With `is_metered` False the quantity of usage is simply given, as in a simulation.
+    """
     line.name = wanted.name
     line.description = wanted.description
     line.price = dict(wanted.price)
@@ -101,7 +110,9 @@ async def fill_line(
     line.period_from, line.period_to = wanted.period_from, wanted.period_to
     line.full_period_from, line.full_period_to = wanted.period_from, wanted.period_to
     line.updated_at = now
-    await _check(session, line)
+    _check_terms(line)
+    if is_metered and line.kind == USAGE_KIND:
+        await _check_meter(session, line)
     tax = await resolved_tax(session, wanted.tax.to_tax_config(), field="tax.tax_code_id")
     line.tax, line.tax_code_id = to_json(tax), tax.tax_code_id
     await apply_tax(session, [line], workflow)
@@ -153,7 +164,7 @@ async def family_of(session: AsyncSession, line: InvoiceLineRow) -> list[tuple[I
     return [(piece, invoice) for piece, invoice in await session.execute(statement)]
 
 
-async def _check(session: AsyncSession, line: InvoiceLineRow) -> None:
+def _check_terms(line: InvoiceLineRow) -> None:
     terms = terms_of(line)
     problems = discount_problems(terms.discounts, terms.price)
     if terms.unit_conversion is not None:
@@ -164,6 +175,9 @@ async def _check(session: AsyncSession, line: InvoiceLineRow) -> None:
         _check_flat(terms.price, line)
         return
     refuse_problems(price_problems(terms.price) + problems)
+
+
+async def _check_meter(session: AsyncSession, line: InvoiceLineRow) -> None:
     if line.quantity is not None:
         raise InvalidInput("The quantity of this price is metered; it cannot be given.", field="quantity")
     if line.period_to <= line.period_from:

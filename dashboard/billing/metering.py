@@ -8,14 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dashboard.billing.errors import FeatureHasNoMeter
 from dashboard.billing.tables import InvoiceLineRow
+from dashboard.billing.views import Issue
 from dashboard.catalog.features import features_by_key
 from dashboard.catalog.plan_errors import FeatureNotFound
 from dashboard.catalog.plan_views import Feature
 from dashboard.customers.queries import get_customer, usage_names
 from dashboard.kit.errors import MeterdeskError
-from dashboard.usage.errors import MeterNotFound
 from dashboard.usage.event_store import EventStore
-from dashboard.usage.meter_rules import Aggregation
 from dashboard.usage.queries import get_meter, measured_quantity
 from dashboard.usage.views import Meter
 
@@ -40,17 +39,6 @@ class Unmeasurable:
     reason: MeterdeskError
 
 
-async def aggregation_of(session: AsyncSession, line: InvoiceLineRow) -> Aggregation | None:
-    """How the line's meter adds up; None for a flat line, or when feature or meter are gone."""
-    feature = await _feature(session, line)
-    if feature is None or feature.meter_id is None:
-        return None
-    try:
-        return (await get_meter(session, feature.meter_id)).aggregation
-    except MeterNotFound:
-        return None
-
-
 async def metered_line(session: AsyncSession, line: InvoiceLineRow) -> MeteredLine | Unmeasurable:
     """What to ask the event store for a line."""
     try:
@@ -64,6 +52,11 @@ async def metered_line(session: AsyncSession, line: InvoiceLineRow) -> MeteredLi
         return Unmeasurable(line.id, line.name, reason)
     subjects = usage_names(await get_customer(session, line.customer_id))
     return MeteredLine(line.id, meter, subjects, dict(feature.filters), line)
+
+
+def issue_of_line(line_id: str, name: str, reason: MeterdeskError, severity: str) -> Issue:
+    """A refusal as an issue that points to its line."""
+    return Issue(severity, reason.code, f"{name}: {reason.message}", reason.what_to_do, path=f"/lines/{line_id}")
 
 
 async def quantities_so_far(store: EventStore, lines: Sequence[MeteredLine]) -> dict[str, Decimal]:

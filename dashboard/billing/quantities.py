@@ -11,7 +11,7 @@ from dashboard.billing.invoicing_app import InvoicingAppError, Trouble
 from dashboard.billing.issues import CRITICAL
 from dashboard.billing.line_rating import USAGE_KIND, priced_in, rate_usage, rated_lines_of
 from dashboard.billing.lines import add_up, family_of, rate_if_flat, store_rating
-from dashboard.billing.metering import MeteredLine, Unmeasurable, metered_line, quantities_so_far
+from dashboard.billing.metering import MeteredLine, Unmeasurable, issue_of_line, metered_line, quantities_so_far
 from dashboard.billing.rating.lines import RatedLine
 from dashboard.billing.tables import InvoiceLineRow, InvoiceRow
 from dashboard.billing.views import InvoiceStatus, Issue
@@ -42,7 +42,7 @@ async def measure(desk: BillingDesk, invoice_id: str) -> Measured:
     known = [one for one in asked if isinstance(one, MeteredLine)]
     quantities = await quantities_so_far(desk.event_store, known) if known else {}
     unknown = [one for one in asked if isinstance(one, Unmeasurable)]
-    return Measured(quantities, tuple(_issue_of(one.line_id, one.name, one.reason) for one in unknown))
+    return Measured(quantities, tuple(issue_of_line(one.line_id, one.name, one.reason, CRITICAL) for one in unknown))
 
 
 async def fix_quantities(work: Work, row: InvoiceRow, measured: Measured) -> tuple[Issue, ...]:
@@ -59,9 +59,9 @@ async def fix_quantities(work: Work, row: InvoiceRow, measured: Measured) -> tup
             else:
                 await rate_if_flat(work.session, line)
         except MeterdeskError as reason:
-            issues.append(_issue_of(line.id, line.name, reason))
+            issues.append(issue_of_line(line.id, line.name, reason, CRITICAL))
     add_up(row, lines)
-    row.quantities_fixed_at = work.now
+    row.quantities_fixed_at = None if issues else work.now
     return tuple(issues)
 
 
@@ -83,7 +83,3 @@ async def _rate_metered(session: AsyncSession, line: InvoiceLineRow, cumulative:
     line.metered_quantity = cumulative - metered_before
     line.quantity = priced_in(line, cumulative, metered_before)
     await store_rating(session, line, rate_usage(line, cumulative, booked, waived))
-
-
-def _issue_of(line_id: str, name: str, reason: MeterdeskError) -> Issue:
-    return Issue(CRITICAL, reason.code, f"{name}: {reason.message}", reason.what_to_do, path=f"/lines/{line_id}")

@@ -46,8 +46,7 @@ async def _rated(
     session: AsyncSession, invoice: InvoiceRow, wanted: SimulatedLine, workflow: Workflow, now: datetime
 ) -> tuple[InvoiceLineRow, list[DetailLineRow]]:
     line = blank_line(invoice, wanted, now)
-    is_flat = wanted.price.get("type") == "flat"
-    await fill_line(session, line, wanted if is_flat else wanted.model_copy(update={"quantity": None}), workflow, now)
+    await fill_line(session, line, wanted, workflow, now, is_metered=False)
     if line.kind == FLAT_KIND:
         return line, take_over(line, [], rate_flat(line))
     line.metered_quantity = line.quantity = wanted.quantity or Decimal(0)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dashboard.stripe_sandbox import API_VERSION, keys
+from dashboard.stripe_sandbox.connections import cut_connection
 from dashboard.stripe_sandbox.context import Context, Rendered
 from dashboard.stripe_sandbox.errors import ApiError, lock_timeout, rate_limited
 from dashboard.stripe_sandbox.expansion import expand
@@ -81,7 +82,7 @@ class Api:
             answer = self._refusal(request, error)
         except CutConnection:
             self._log(request, caller, Answer(0, {}), started)
-            await _cut(send)
+            await cut_connection(scope, send)
             return
         except Exception:
             logger.exception("%s %s failed", request.method, request.path)
@@ -324,10 +325,3 @@ async def _send(send: Send, request: Request, answer: Answer, body: bytes) -> No
     encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
     await send({"type": "http.response.body", "body": body})
-
-
-async def _cut(send: Send) -> None:
-    """Break the connection: an answer is announced, and ends before it began."""
-    headers = [(b"content-length", b"1000"), (b"content-type", b"application/json")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"{", "more_body": True})

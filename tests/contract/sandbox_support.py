@@ -46,7 +46,7 @@ class RunningSandbox:
         """Plain HTTP with a key, for what the SDK would not let one send."""
         return httpx.Client(base_url=self.url, auth=(key, ""), timeout=30, trust_env=False)
 
-    def post(self, path: str, **body: Any) -> Any:
+    def post(self, path: str, /, **body: Any) -> Any:
         """A control call, such as `post("/clock", advance="P1D")`; raises for a refusal."""
         return self._checked(self._control.post(f"/_sandbox{path}", json=body))
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select
 from stripe import WebhookSignature
 
@@ -15,11 +16,13 @@ from dashboard.billing.views import CollectionMethod, InvoiceAction, InvoiceStat
 from dashboard.kit.database import SYSTEM
 from dashboard.kit.paging import PageRequest
 from dashboard.stripe_app import customer_link, events_cursor
+from dashboard.stripe_app.app_life import replace_key
 from dashboard.stripe_app.apply import retry_waiting_events
 from dashboard.stripe_app.apps import app_health
+from dashboard.stripe_app.checkout import create_checkout_session
 from dashboard.stripe_app.errors import BadSignature, StripeAppNotFound, StripeEventNotFound, WebhookTooLarge
 from dashboard.stripe_app.inbox import file_events, get_event, list_events
-from dashboard.stripe_app.inputs import EventFilter, LinkStripeCustomer
+from dashboard.stripe_app.inputs import CreateCheckoutSession, EventFilter, LinkStripeCustomer
 from dashboard.stripe_app.reconcile import reconcile_app
 from dashboard.stripe_app.tables import StripeAppRow, StripeEventRow
 from dashboard.stripe_app.views import EventState
@@ -233,10 +236,6 @@ async def test_while_stripe_is_away_a_letter_waits_and_then_has_its_effect(house
 
 
 async def test_with_a_revoked_key_letters_wait_without_giving_up_until_it_is_replaced(house):
-    from pydantic import SecretStr
-
-    from dashboard.stripe_app.app_life import replace_key
-
     app, customer = await with_webhook(house), await house.customer()
     link = await customer_link.create_stripe_customer(house.desk, ADA, customer.id)
     await house.fault(effect="unauthorized", path="/v1/", times=1)
@@ -432,9 +431,6 @@ async def test_while_a_checkout_is_awaited_stripe_is_asked_more_often(house):
             return await events_cursor._pause(session, house.desk, row, house.clock.now())
 
     assert await pause() == timedelta(seconds=10)
-    from dashboard.stripe_app.checkout import create_checkout_session
-    from dashboard.stripe_app.inputs import CreateCheckoutSession
-
     request = CreateCheckoutSession(customer_id=customer.id, success_url="https://acme.example.com/thanks")
     await create_checkout_session(house.desk, ADA, request)
     assert await pause() == events_cursor.AWAITED_POLL

@@ -19,7 +19,7 @@ from dashboard.kit.durations import BadDuration
 from dashboard.kit.errors import InvalidInput
 from dashboard.kit.inputs import parse_input
 from dashboard.ui.billing_profiles.fields import fields_of
-from dashboard.ui.billing_profiles.preview import Waits, example_period_end, preview
+from dashboard.ui.billing_profiles.preview import example_period_end, preview
 from dashboard.ui.billing_profiles.profiles import wanted_from_form
 from dashboard.ui.billing_profiles.waits import Wait, text_from_wait, wait_from_text, wait_in_words
 from dashboard.ui.settings_stripe.setup_state import free_name
@@ -66,8 +66,8 @@ def test_a_waiting_time_that_cannot_be_read_is_refused_at_its_field(amount: str,
 
 
 def test_the_preview_tells_each_date_from_the_end_of_a_period_to_the_due_date() -> None:
-    waits = Waits(CollectionMethod.SEND_INVOICE, "P1D", "PT12H", "P30D", auto_advance=True)
-    steps = preview(waits, datetime(2026, 1, 31, tzinfo=UTC))
+    workflow = _workflow(CollectionMethod.SEND_INVOICE, "P1D", "PT12H", "P30D")
+    steps = preview(workflow, datetime(2026, 1, 31, tzinfo=UTC))
     assert [(step.title, step.when) for step in steps] == [
         ("The period ends", "Sat 31 Jan 2026, 00:00 UTC"),
         ("Late usage counts until", "Sun 1 Feb 2026, 00:00 UTC"),
@@ -79,8 +79,8 @@ def test_the_preview_tells_each_date_from_the_end_of_a_period_to_the_due_date() 
 
 
 def test_the_preview_of_manual_approval_promises_no_date_that_nobody_knows() -> None:
-    waits = Waits(CollectionMethod.SEND_INVOICE, "PT1H", "P0D", "P14D", auto_advance=False)
-    steps = preview(waits, datetime(2026, 1, 31, tzinfo=UTC))
+    workflow = _workflow(CollectionMethod.SEND_INVOICE, "PT1H", "P0D", "P14D", auto_advance=False)
+    steps = preview(workflow, datetime(2026, 1, 31, tzinfo=UTC))
     assert [step.when for step in steps[2:]] == [
         "When somebody approves it",
         "Right after the approval",
@@ -89,8 +89,8 @@ def test_the_preview_of_manual_approval_promises_no_date_that_nobody_knows() -> 
 
 
 def test_the_preview_of_auto_collection_says_that_stripe_charges() -> None:
-    waits = Waits(CollectionMethod.CHARGE_AUTOMATICALLY, "PT1H", "P0D", "P30D", auto_advance=True)
-    titles = [step.title for step in preview(waits, example_period_end(AT))]
+    workflow = _workflow(CollectionMethod.CHARGE_AUTOMATICALLY, "PT1H", "P0D", "P30D")
+    titles = [step.title for step in preview(workflow, example_period_end(AT))]
     assert titles[3:] == ["Stripe charges the customer", "Paid"]
 
 
@@ -176,6 +176,18 @@ SHORT_FORM: dict[str, Any] = {
     "supplier_country": "DE",
     "currency": "EUR",
 }
+
+
+def _workflow(
+    method: CollectionMethod, collection: str, draft: str, due: str, *, auto_advance: bool = True
+) -> Workflow:
+    return Workflow(
+        collection_method=method,
+        collection_interval=collection,
+        draft_period=draft,
+        due_after=due,
+        auto_advance=auto_advance,
+    )
 
 
 def _as_posted(profile: BillingProfile) -> dict[str, Any]:

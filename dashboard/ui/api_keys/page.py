@@ -23,8 +23,6 @@ _COLUMNS = (
     ui.Column("Last used"),
     ui.Column("Actions", numeric=True, hidden_label=True),
 )
-_EXAMPLE = """curl http://127.0.0.1:8000/api/v1/customers \\
-  -H "Authorization: Bearer $METERDESK_API_KEY\""""
 
 
 @page("/settings/api-keys", title="API keys", on_load=ApiKeysState.load)
@@ -46,7 +44,7 @@ def api_keys() -> rx.Component:
             empty=rx.cond(ApiKeysState.showing_revoked, _nothing_revoked(), _nothing_yet()),
         ),
         ui.card(
-            ui.code_block(_EXAMPLE, "Example call"),
+            ui.code_block(ApiKeysState.example, "Example call"),
             title="How a program uses one",
             description="Send it as a bearer token. OpenMeter's SDKs take it as their API key.",
         ),

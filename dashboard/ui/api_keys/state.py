@@ -39,11 +39,16 @@ class ApiKeyView:
     revoked: Moment = NO_MOMENT
 
 
+_EXAMPLE = """curl {origin}/api/v1/customers \\
+  -H "Authorization: Bearer $METERDESK_API_KEY\""""
+
+
 class ApiKeysState(rx.State):
     """What the page shows."""
 
     loading: bool = True
     problem: str = ""
+    example: str = ""
     keys: list[ApiKeyView] = []
     tabs: list[Tab] = []
     showing_revoked: bool = False
@@ -61,6 +66,7 @@ class ApiKeysState(rx.State):
         self.creating = self.created = self.saving = False
         self.errors, self.problem, self.asked_about = {}, "", ApiKeyView()
         address = Address.of(self)
+        self.example = _EXAMPLE.format(origin=self.router.url.origin)
         self.showing_revoked = address.text("show") == "revoked"
         try:
             self.keys, self.tabs = await _read(address)

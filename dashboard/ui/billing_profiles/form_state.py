@@ -8,13 +8,13 @@ import reflex as rx
 
 from dashboard.backend import running
 from dashboard.billing.profiles import get_billing_profile
-from dashboard.billing.views import BillingProfile, CollectionMethod
+from dashboard.billing.views import BillingProfile, CollectionMethod, Workflow
 from dashboard.catalog.tax_codes import tax_codes_by_id
 from dashboard.kit.errors import Gone, MeterdeskError
 from dashboard.stripe_app.apps import list_stripe_apps
 from dashboard.ui import components as ui
 from dashboard.ui.billing_profiles.fields import METHODS, ProfileFields, fields_of
-from dashboard.ui.billing_profiles.preview import PreviewStep, Waits, example_period_end, preview
+from dashboard.ui.billing_profiles.preview import PreviewStep, example_period_end, preview
 from dashboard.ui.billing_profiles.profiles import PATH, create_profile_from_form, update_profile_from_form
 from dashboard.ui.billing_profiles.waits import USUAL_COLLECTION, USUAL_DRAFT, USUAL_DUE, Wait, text_from_wait
 from dashboard.ui.listing import Address
@@ -138,14 +138,14 @@ class BillingProfileForm(rx.State):
     def _tell_dates(self) -> None:
         typed = self._typed
         try:
-            waits = Waits(
-                CollectionMethod(typed.method),
-                text_from_wait(typed.collection.amount, typed.collection.unit, field="collection"),
-                text_from_wait(typed.draft.amount, typed.draft.unit, field="draft"),
-                text_from_wait(typed.due.amount, typed.due.unit, field="due"),
-                typed.approval != "manual",
+            workflow = Workflow(
+                collection_method=CollectionMethod(typed.method),
+                collection_interval=text_from_wait(typed.collection.amount, typed.collection.unit, field="collection"),
+                draft_period=text_from_wait(typed.draft.amount, typed.draft.unit, field="draft"),
+                due_after=text_from_wait(typed.due.amount, typed.due.unit, field="due"),
+                auto_advance=typed.approval != "manual",
             )
-            self.steps, self.preview_problem = preview(waits, example_period_end(running().clock.now())), ""
+            self.steps, self.preview_problem = preview(workflow, example_period_end(running().clock.now())), ""
         except MeterdeskError as error:
             self.steps, self.preview_problem = [], error.for_people()
 

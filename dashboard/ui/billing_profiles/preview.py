@@ -1,13 +1,12 @@
 """What a profile's waiting times lead to, told with dates, before anybody is billed by them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from dateutil.relativedelta import relativedelta
 
-from dashboard.billing.collection_dates import due_at
-from dashboard.billing.views import CollectionMethod
-from dashboard.kit.durations import Duration
+from dashboard.billing.dates_preview import invoice_dates
+from dashboard.billing.views import CollectionMethod, Workflow
 from dashboard.ui.billing_profiles.waits import wait_in_words
 
 
@@ -20,69 +19,59 @@ class PreviewStep:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """The settings that decide when; durations are ISO 8601 text."""
-
-    collection_method: CollectionMethod
-    collection_interval: str
-    draft_period: str
-    due_after: str
-    auto_advance: bool
-
-
 def example_period_end(now: datetime) -> datetime:
     """The end of the current month in UTC: the next period that most subscriptions close."""
     start_of_day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return start_of_day.replace(day=1) + relativedelta(months=1)
 
 
-def preview(waits: Waits, period_end: datetime) -> list[PreviewStep]:
+def preview(workflow: Workflow, period_end: datetime) -> list[PreviewStep]:
     """The dates of an invoice for a period that ends at `period_end`, by the billing room's own rules.
 
     Raises BadDuration or TimeOutOfRange.
     """
-    collected = Duration.parse(waits.collection_interval).added_to(period_end)
-    sendable = Duration.parse(waits.draft_period).added_to(collected)
-    due = due_at(True, Duration.parse(waits.due_after), sendable, None)
+    dates = invoice_dates(workflow, period_end)
+    # With manual approval the dates after it are unknown; what is known is when the draft is complete.
+    automatic = invoice_dates(replace(workflow, auto_advance=True), period_end)
+    ready = automatic.approved_at or dates.late_usage_until
     return [
         PreviewStep("The period ends", _written(period_end), "An example: the end of this month, midnight UTC."),
         PreviewStep(
             "Late usage counts until",
-            _written(collected),
-            _after(waits.collection_interval, "the period’s end") + " Invoices without usage do not wait.",
+            _written(dates.late_usage_until),
+            _after(workflow.collection_interval, "the period’s end") + " Invoices without usage do not wait.",
         ),
-        _approval(waits, sendable),
-        _sending(waits, sendable),
-        _payment(waits, due),
+        _approval(workflow, ready),
+        _sending(workflow, ready),
+        _payment(workflow, dates.due_at),
     ]
 
 
-def _approval(waits: Waits, at: datetime) -> PreviewStep:
-    if waits.auto_advance:
-        return PreviewStep("Invoice approved", _written(at), _by_itself(waits.draft_period))
+def _approval(workflow: Workflow, at: datetime) -> PreviewStep:
+    if workflow.auto_advance:
+        return PreviewStep("Invoice approved", _written(at), _by_itself(workflow.draft_period))
     return PreviewStep(
         "Invoice approved", "When somebody approves it", f"It is ready to be looked at on {_written(at)}."
     )
 
 
-def _sending(waits: Waits, at: datetime) -> PreviewStep:
-    sends = waits.collection_method is CollectionMethod.SEND_INVOICE
+def _sending(workflow: Workflow, at: datetime) -> PreviewStep:
+    sends = workflow.collection_method is CollectionMethod.SEND_INVOICE
     return PreviewStep(
         "Stripe e-mails the invoice" if sends else "Stripe charges the customer",
-        _written(at) if waits.auto_advance else "Right after the approval",
+        _written(at) if workflow.auto_advance else "Right after the approval",
         "Stripe’s own hour before finalising does not apply: Meterdesk finalises the invoice itself.",
     )
 
 
-def _payment(waits: Waits, due: datetime | None) -> PreviewStep:
-    if waits.collection_method is CollectionMethod.CHARGE_AUTOMATICALLY:
+def _payment(workflow: Workflow, due: datetime | None) -> PreviewStep:
+    if workflow.collection_method is CollectionMethod.CHARGE_AUTOMATICALLY:
         return PreviewStep(
             "Paid", "As soon as the charge goes through", "Cards within seconds, bank debits within days."
         )
-    if not waits.auto_advance or due is None:
-        return PreviewStep("Payment due", f"{wait_in_words(waits.due_after)} after sending", "Overdue from then on.")
-    return PreviewStep("Payment due", _written(due), _after(waits.due_after, "sending") + " Overdue from then on.")
+    if due is None:
+        return PreviewStep("Payment due", f"{wait_in_words(workflow.due_after)} after sending", "Overdue from then on.")
+    return PreviewStep("Payment due", _written(due), _after(workflow.due_after, "sending") + " Overdue from then on.")
 
 
 def _after(duration: str, what: str) -> str:

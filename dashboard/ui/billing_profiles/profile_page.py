@@ -229,7 +229,7 @@ def _supplier() -> rx.Component:
             ui.grid(
                 _text("supplier_postal_code", "Postal code", optional=True),
                 _text("supplier_city", "City", optional=True),
-                _text("supplier_state", "State or province", optional=True),
+                _text("supplier_state", "State", optional=True),
                 columns=3,
             ),
             _text("supplier_tax_id", "Tax ID", optional=True, max_length=32),

@@ -121,7 +121,7 @@ async def affected_by_default(profile_id: str) -> Affected:
         pinned = await pinned_customer_counts(session)
         everybody = await count_customers(session)
     followers = everybody - sum(pinned.values())
-    if_default = f"{_followers(followers)} New customers will be too, until you give them another profile."
+    if_default = f"{_followers(followers)}, until you give them another profile."
     if current is None or current.id == profile.id:
         only = "It is the only billing profile, so it is the default until you make another one."
         return Affected(if_default, only if current else "Nobody is billed until there is a default.", "")
@@ -285,8 +285,9 @@ async def _account_name(session: AsyncSession, app_id: str) -> str:
 
 def _followers(count: int) -> str:
     if count == 0:
-        return "No customer yet."
-    return "1 customer is billed by it." if count == 1 else f"{count:,} customers are billed by it."
+        return "There are no customers yet. Each new one will be billed by it"
+    who = "1 customer" if count == 1 else f"{count:,} customers"
+    return f"{who} will be billed by it, and each new one"
 
 
 def _count(count: int) -> str:

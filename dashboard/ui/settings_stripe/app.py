@@ -144,7 +144,7 @@ def _webhook() -> rx.Component:
 def _polling() -> rx.Component:
     return ui.stack(
         ui.definition_list(
-            ("Way", "Events are polled: Meterdesk asks Stripe for news every few seconds."),
+            ("How", "Events are polled: Meterdesk asks Stripe for news every few seconds."),
             ("Last asked", rx.cond(_HEALTH.last_poll.iso, ui.date_time(_HEALTH.last_poll), ui.muted("not yet"))),
             ("Last event", _last_event()),
             *_counts(),

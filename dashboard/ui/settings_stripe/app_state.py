@@ -11,7 +11,7 @@ from dashboard.backend import running
 from dashboard.kit.database import Actor
 from dashboard.kit.errors import InvalidInput, MeterdeskError, Unavailable
 from dashboard.stripe_app.app_life import replace_key, uninstall_stripe_app
-from dashboard.stripe_app.apps import app_health, get_stripe_app
+from dashboard.stripe_app.apps import app_health
 from dashboard.stripe_app.errors import StripeAppInUse, StripeUnreachable
 from dashboard.stripe_app.webhook_endpoint import register_again, rotate_signing_secret
 from dashboard.ui import components as ui
@@ -19,7 +19,7 @@ from dashboard.ui.listing import Address
 from dashboard.ui.live import news
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
-from dashboard.ui.settings_stripe.reads import AppProfile, profiles_of_app
+from dashboard.ui.settings_stripe.reads import AppProfile, profiles_of_app, usable_app
 from dashboard.ui.settings_stripe.views import PATH, AppView, HealthView, app_view, health_view
 from dashboard.ui.shell_state import show_environment
 
@@ -187,7 +187,7 @@ async def _read(app_id: str) -> tuple[AppView, HealthView, list[AppProfile]]:
     backend = running()
     now = backend.clock.now()
     async with backend.database.read() as session:
-        app = await get_stripe_app(session, app_id)
+        app = await usable_app(session, app_id)
         health = await app_health(session, app_id, backend.stripe.public_url)
         profiles = await profiles_of_app(session, app_id)
     return app_view(app, len(profiles), now), health_view(health, now), profiles

@@ -84,7 +84,6 @@ def _installed() -> rx.Component:
         ),
         title=rx.fragment(_APP.account_name, " is installed"),
         tone="success",
-        action=ui.environment_badge(_APP.environment),
     )
 
 
@@ -132,7 +131,8 @@ def _default() -> rx.Component:
     return ui.stack(
         wizard_head(3, "Start billing"),
         ui.callout(
-            "“", profile, "” exists now. Nobody is billed by it yet.",
+            "“", profile, "” exists now. ",
+            rx.cond(SetUpBilling.is_default, "As the first one it is the default.", "Nobody is billed by it yet."),
             title="The billing profile was created", tone="success",
         ),
         ui.form_error(SetUpBilling.errors["form"]),

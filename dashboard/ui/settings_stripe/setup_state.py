@@ -12,7 +12,6 @@ import reflex as rx
 from dashboard.backend import running
 from dashboard.billing.views import CollectionMethod
 from dashboard.kit.errors import MeterdeskError
-from dashboard.stripe_app.apps import get_stripe_app
 from dashboard.stripe_app.tax import tax_settings
 from dashboard.ui import components as ui
 from dashboard.ui.billing_profiles.fields import TAX_OFF, TAX_ON
@@ -27,6 +26,7 @@ from dashboard.ui.billing_profiles.profiles import (
 from dashboard.ui.listing import Address
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
+from dashboard.ui.settings_stripe.reads import newest_profile_of_app, usable_app
 from dashboard.ui.settings_stripe.views import AppView, app_view, step_href
 from dashboard.ui.shell_state import show_environment
 from dashboard.ui.tax_codes.picker_state import Picked, TaxCodePicker
@@ -92,7 +92,10 @@ class SetUpBilling(rx.State):
                     return rx.redirect(step_href(app_id, "collection"), replace=True)
                 await self._load_profile_step()
             if step in ("default", "done"):
-                await self._load_profile(address.text("profile"))
+                profile_id = address.text("profile") or await newest_profile_of_app(app_id)
+                if not profile_id:
+                    return rx.redirect(step_href(app_id, "collection"), replace=True)
+                await self._load_profile(profile_id)
         except MeterdeskError as error:
             self.problem = error.for_people()
         self.step = step
@@ -164,15 +167,14 @@ class SetUpBilling(rx.State):
     @needs("admin")
     def keep_default(self) -> Any:
         """Leaves the default as it is; the new profile serves those customers it is given to."""
-        return [
-            rx.redirect(step_href(self.app.id, "done", profile=self.profile_id), replace=True),
-            ui.toast_success("The default stays", f"“{self.profile_name}” bills the customers you give it to."),
-        ]
+        stays = "It is the only one so far." if self.is_default else f"“{self.profile_name}” bills whom you give it to."
+        done = rx.redirect(step_href(self.app.id, "done", profile=self.profile_id), replace=True)
+        return [done, ui.toast_success("The default stays as it is", stays)]
 
     async def _load_app(self, app_id: str) -> None:
         backend = running()
         async with backend.database.read() as session:
-            app = await get_stripe_app(session, app_id)
+            app = await usable_app(session, app_id)
         self.app = app_view(app, 0, backend.clock.now())
         await show_environment(self, self.app.environment)
         self.defaults = Defaults(

@@ -31,7 +31,7 @@ def tax_codes() -> rx.Component:
             ),
         ),
         ui.load_error(TaxCodesState.problem),
-        _defaults(),
+        ui.when_any(TaxCodesState.choices, _defaults(), rx.fragment()),
         ui.toolbar(ui.search_box(TaxCodesState.search, TaxCodesState.find, label="Search tax codes")),
         ui.data_table(
             _COLUMNS,
@@ -39,7 +39,7 @@ def tax_codes() -> rx.Component:
             _row,
             label="Tax codes",
             loading=TaxCodesState.loading,
-            pager=ui.pager(TaxCodesState.pager),
+            pager=rx.cond(TaxCodesState.pager.summary, ui.pager(TaxCodesState.pager), rx.fragment()),
             empty=rx.cond(TaxCodesState.search, _nothing_matches(), _nothing_yet()),
         ),
         _editor(),

@@ -24,7 +24,15 @@ def account_tab() -> rx.Component:
         ),
         ui.card(_password_form(), title="Change password", description="Other browsers are signed out."),
         ui.stack(
-            ui.section_header("Where you are signed in"),
+            ui.section_header(
+                "Where you are signed in",
+                ui.button(
+                    "Sign out everywhere else",
+                    size="small",
+                    busy=AccountState.saving_out,
+                    on_click=AccountState.leave_others,
+                ),
+            ),
             ui.data_table(
                 _COLUMNS, AccountState.sessions, _row, label="Where you are signed in", loading=AccountState.loading
             ),

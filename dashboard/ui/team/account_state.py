@@ -8,8 +8,8 @@ import reflex as rx
 
 from dashboard.access.inputs import ChangePassword
 from dashboard.access.queries import list_sessions
-from dashboard.access.service import change_password
-from dashboard.access.views import SessionSummary
+from dashboard.access.service import change_password, sign_out_everywhere
+from dashboard.access.views import SessionSummary, actor_of
 from dashboard.backend import running
 from dashboard.kit.errors import MeterdeskError
 from dashboard.kit.inputs import parse_input
@@ -37,6 +37,7 @@ class AccountState(rx.State):
     loading: bool = True
     problem: str = ""
     saving: bool = False
+    saving_out: bool = False
     errors: dict[str, str] = {}
     sessions: list[SessionView] = []
 
@@ -44,7 +45,7 @@ class AccountState(rx.State):
     @needs("viewer")
     async def load(self) -> Any:
         """Fills the list of browsers, then keeps it true."""
-        self.saving, self.errors, self.problem = False, {}, ""
+        self.saving, self.saving_out, self.errors, self.problem = False, False, {}, ""
         try:
             self.sessions = await _read((await signed_in_user(self)).id)
         except MeterdeskError as error:
@@ -85,6 +86,23 @@ class AccountState(rx.State):
             self.errors = error.fields or {"form": error.for_people()}
         finally:
             self.saving = False
+
+    @rx.event
+    @needs("viewer")
+    async def leave_others(self) -> AsyncIterator[Any]:
+        """Signs out every other browser."""
+        self.saving_out = True
+        yield
+        try:
+            user = await signed_in_user(self)
+            async with running().database.transaction(actor_of(user)) as work:
+                await sign_out_everywhere(work, user.id, keep_token=cookie_of(self))
+            yield ui.toast_success("You are signed out everywhere else")
+            self.sessions = await _read(user.id)
+        except MeterdeskError as error:
+            yield ui.toast_error(error)
+        finally:
+            self.saving_out = False
 
 
 _FIELDS = ("current_password", "new_password")

@@ -30,7 +30,7 @@ def audit_tab() -> rx.Component:
             _row,
             label="Audit log",
             loading=AuditState.loading,
-            pager=ui.pager(AuditState.pager),
+            pager=rx.cond(AuditState.pager.summary, ui.pager(AuditState.pager), rx.fragment()),
             empty=rx.cond(AuditState.is_filtered, _nothing_matches(), _nothing_yet()),
         ),
     )
