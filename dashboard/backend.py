@@ -16,6 +16,7 @@ from dashboard.kit.clock import Clock, clock_from_text
 from dashboard.kit.crypto import SecretBox, load_or_make_secret_key
 from dashboard.kit.database import Database
 from dashboard.kit.jobs import Job, Jobs
+from dashboard.kit.limiter import CallLimiter, Limits
 from dashboard.kit.locks import Locks
 from dashboard.settings import Settings
 from dashboard.stripe_app.desk import StripeDesk
@@ -77,7 +78,9 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
         )
         closing.push_async_callback(database.close)
         secrets = SecretBox(_secret_key(settings))
-        stripe = _stripe_desk(settings, database, secrets)
+        limiter = CallLimiter(_limits(settings), redis_url=settings.redis_url)
+        closing.push_async_callback(limiter.close)
+        stripe = _stripe_desk(settings, database, secrets, limiter)
         closing.push_async_callback(stripe.gateways.close)
         event_store = await _event_store(settings, database, closing)
         locks = Locks(database)
@@ -105,8 +108,13 @@ def _secret_key(settings: Settings) -> str:
     return load_or_make_secret_key(settings.data_dir)
 
 
-def _stripe_desk(settings: Settings, database: Database, secrets: SecretBox) -> StripeDesk:
-    gateways = Gateways(sandbox_url=settings.sandbox_url, api_base=settings.stripe_api_base)
+def _limits(settings: Settings) -> Limits:
+    wanted = settings.stripe_requests_per_second
+    return Limits() if wanted is None else Limits(total_in_test_mode=wanted, total_in_live_mode=wanted)
+
+
+def _stripe_desk(settings: Settings, database: Database, secrets: SecretBox, limiter: CallLimiter) -> StripeDesk:
+    gateways = Gateways(sandbox_url=settings.sandbox_url, api_base=settings.stripe_api_base, limiter=limiter)
     return StripeDesk(
         database,
         secrets,

@@ -14,9 +14,9 @@ from fastapi.responses import JSONResponse
 from pydantic.alias_generators import to_camel
 from starlette.exceptions import HTTPException
 
-from dashboard.kit.errors import Gone, InvalidInput, MeterdeskError, NotSignedIn
+from dashboard.kit.errors import DependencyFailed, Gone, InvalidInput, MeterdeskError, NotSignedIn
 from dashboard.kit.ids import new_id
-from dashboard.stripe_app.errors import StripeInvalidRequest, StripeRefused
+from dashboard.stripe_app.errors import StripeInvalidRequest
 
 PROBLEM_JSON = "application/problem+json"
 V3_PREFIXES = ("/v3/", "/api/v3/")
@@ -39,7 +39,23 @@ _TITLES: Mapping[int, str] = {
 }
 # What the reference server answers with 400 although it is a conflict (and v3's contract has no 409 there).
 _BAD_REQUESTS = frozenset(
-    {"default_profile_cannot_be_deleted", "default_profile_cannot_be_unset", "profile_referenced"}
+    {
+        "default_profile_cannot_be_deleted",
+        "default_profile_cannot_be_unset",
+        "profile_referenced",
+        "invoice_action_not_available",
+        "invoice_cannot_advance",
+        "invoice_cannot_be_edited",
+        "invoice_cannot_delete_gathering",
+        "invoice_create_no_lines",
+        "invoice_line_no_period_change_for_split_line",
+        "tax_code_in_use",
+        "meter_in_use",
+        "plan_in_use",
+        "plan_not_editable",
+        "plan_has_draft",
+        "plan_not_publishable",
+    }
 )
 # Pydantic's names for a broken rule, in the words of v3's `rule`. Those of the second table come with a limit.
 _RULES = {
@@ -180,7 +196,7 @@ def _status(error: MeterdeskError, v3: bool) -> int:
         return 400
     if isinstance(error, StripeInvalidRequest):
         return 400
-    if isinstance(error, StripeRefused):
+    if isinstance(error, DependencyFailed):
         return 412
     return error.status
 

@@ -16,7 +16,7 @@ from dashboard.billing.invoice_rows import (
     read_invoice,
     touch,
 )
-from dashboard.billing.invoicing import invoice_pending_lines
+from dashboard.billing.invoicing import invoice_pending_lines, set_collected_at
 from dashboard.billing.invoicing_app import Trouble
 from dashboard.billing.issues import CRITICAL, WARNING
 from dashboard.billing.provider_actions import ActionArguments, perform_requested, request
@@ -103,6 +103,9 @@ async def _lifecycle(work: Work, row: InvoiceRow, invoice: Invoice, action: Invo
     trigger = TRIGGER_OF_ACTION[action]
     step = move(invoice.status, trigger, facts_of(invoice, work.now))
     change_status(work, row, step.to_status, trigger)
+    if action is A.SNAPSHOT_QUANTITIES:
+        # The waiting is over, so the time to look at the draft begins now.
+        set_collected_at(row, work.now)
     release(row, work)
 
 

@@ -120,6 +120,8 @@ def _rest(work: Work, row: InvoiceRow) -> Step | None:
         S.DRAFT_WAITING_AUTO_APPROVAL: row.draft_until,
     }.get(status)
     set_payment_wake(row, work.now)
+    if row.external is not None and row.tab in ("open", "overdue") and row.sync_state == SyncState.PENDING:
+        row.sync_state = SyncState.SYNCED
     return None
 
 

@@ -28,7 +28,7 @@ from dashboard.billing.invoicing_app import ExternalNews
 from dashboard.billing.numbering import issued_number
 from dashboard.billing.sequences import ISSUED, next_number
 from dashboard.billing.tables import InvoiceRow
-from dashboard.billing.views import ExternalInvoice, InvoiceStatus
+from dashboard.billing.views import ExternalInvoice, InvoiceAction, InvoiceStatus
 from dashboard.kit.database import Actor, Work
 
 S = InvoiceStatus
@@ -154,7 +154,10 @@ def _set_dates(work: Work, row: InvoiceRow, target: InvoiceStatus, external: Ext
             row.deleted_at = work.now
         case _:
             return
-    row.wake_at = row.next_attempt_at = None
+    if row.requested_action != InvoiceAction.CREDIT.value:
+        # Whatever was asked meanwhile, it is settled now.
+        row.requested_action = row.requested_by = row.requested_arguments = row.requested_at = None
+        row.wake_at = row.next_attempt_at = None
 
 
 def _error_of(target: InvoiceStatus, external: ExternalInvoice) -> tuple[str, str] | None:

@@ -13,7 +13,6 @@ from dashboard.billing.documents import customer_snapshot
 from dashboard.billing.errors import InvoiceLineNotFound, LineCurrencyMismatch
 from dashboard.billing.invoice_inputs import AddCharges, CreatePendingLines, PendingLineInput
 from dashboard.billing.invoice_rows import (
-    change_status,
     detail_rows,
     line_of,
     live_lines,
@@ -149,18 +148,14 @@ async def gathering_rows(session: AsyncSession, customer_id: str, currency: str 
 
 
 async def refresh_gathering(work: Work, row: InvoiceRow, workflow: Workflow) -> None:
-    """Adds up what gathers and works out when it is collected; the last line gone, the gathering goes too."""
+    """Adds up what gathers and works out when it is collected; without a line it is gone until the next one comes."""
     lines = await live_lines(work.session, row.id)
     add_up(row, lines)
     row.collection_at = row.wake_at = next_collection_at(
         workflow.collection_alignment, anchor_of(workflow), pending_dates(lines)
     )
-    if lines:
-        touch(work, row)
-        return
-    row.deleted_at = work.now
-    row.wake_at = None
-    change_status(work, row, InvoiceStatus.DELETED, "emptied")
+    row.deleted_at = None if lines else work.now
+    touch(work, row)
 
 
 def pending_dates(lines: Iterable[InvoiceLineRow]) -> list[PendingDate]:
@@ -184,9 +179,14 @@ def anchor_of(workflow: Workflow) -> Recurrence | None:
 
 
 async def _open_gathering(work: Work, customer: Customer, currency: str) -> tuple[InvoiceRow, bool]:
-    known = await gathering_rows(work.session, customer.id, currency)
-    if known:
-        return known[0], False
+    known = select(InvoiceRow).where(
+        col(InvoiceRow.customer_id) == customer.id,
+        col(InvoiceRow.currency) == currency,
+        col(InvoiceRow.status) == InvoiceStatus.GATHERING.value,
+    )
+    row = await work.session.scalar(known)
+    if row is not None:
+        return row, row.deleted_at is not None
     number = gathering_number(customer.name, currency, await next_number(work.session, GATHERING))
     row = InvoiceRow(
         id=new_id(),

@@ -18,7 +18,15 @@ from dashboard.billing.documents import customer_snapshot, to_json
 from dashboard.billing.errors import AsOfInTheFuture, LinesNotBillable
 from dashboard.billing.gathering import anchor_of, gathering_rows, lock_billing_of, pending_dates, refresh_gathering
 from dashboard.billing.invoice_inputs import InvoicePendingLines
-from dashboard.billing.invoice_rows import SyncState, live_lines, note_step, read_invoice, set_issues, touch
+from dashboard.billing.invoice_rows import (
+    SyncState,
+    live_lines,
+    note_step,
+    pinned_workflow,
+    read_invoice,
+    set_issues,
+    touch,
+)
 from dashboard.billing.issues import WARNING
 from dashboard.billing.line_rating import FLAT_KIND, USAGE_KIND, terms_of
 from dashboard.billing.lines import add_up, apply_tax
@@ -60,11 +68,11 @@ async def invoice_pending_lines(
         workflow.collection_alignment, anchor_of(workflow), as_of, bypass_alignment=bypass_alignment
     )
     drafts: list[InvoiceRow] = []
-    left = None if wanted.line_ids is None else set(wanted.line_ids)
+    chosen = None if wanted.line_ids is None else {line_id.upper() for line_id in wanted.line_ids}
+    left = set(chosen or ())
     for gathering in await gathering_rows(work.session, customer.id, wanted.currency):
-        pieces = await _due_pieces(work, gathering, wanted, workflow, cutoff)
-        if left is not None:
-            left -= {piece.line.id for piece in pieces}
+        pieces = await _due_pieces(work, gathering, wanted, chosen, workflow, cutoff)
+        left -= {piece.line.id for piece in pieces}
         if pieces:
             drafts.append(await _make_draft(work, gathering, pieces, customer, billing))
     if left:
@@ -85,10 +93,15 @@ async def ask_to_advance(work: Work, row: InvoiceRow) -> None:
 
 def set_dates(row: InvoiceRow, lines: Sequence[InvoiceLineRow], workflow: Workflow) -> None:
     """Until when a draft waits for late usage, and until when it can be looked at."""
-    row.collection_at = invoice_collection_at(Duration.parse(workflow.collection_interval), pending_dates(lines))
-    row.draft_until = draft_until(
-        workflow.auto_advance, Duration.parse(workflow.draft_period), row.created_at, row.collection_at
-    )
+    interval = Duration.parse(workflow.collection_interval)
+    set_collected_at(row, invoice_collection_at(interval, pending_dates(lines)))
+
+
+def set_collected_at(row: InvoiceRow, at: datetime | None) -> None:
+    """When quantities are fixed, None for at once; the time to look at the draft begins then."""
+    workflow = pinned_workflow(row)
+    row.collection_at = at
+    row.draft_until = draft_until(workflow.auto_advance, Duration.parse(workflow.draft_period), row.created_at, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +116,18 @@ class _Piece:
 
 
 async def _due_pieces(
-    work: Work, gathering: InvoiceRow, wanted: InvoicePendingLines, workflow: Workflow, cutoff: datetime
+    work: Work,
+    gathering: InvoiceRow,
+    wanted: InvoicePendingLines,
+    chosen: set[str] | None,
+    workflow: Workflow,
+    cutoff: datetime,
 ) -> list[_Piece]:
     progressive = workflow.progressive_billing if wanted.progressive_billing is None else wanted.progressive_billing
     pieces: list[_Piece] = []
     blocked: list[Issue] = []
     for line in await live_lines(work.session, gathering.id):
-        if wanted.line_ids is not None and line.id not in wanted.line_ids:
+        if chosen is not None and line.id not in chosen:
             continue
         if wanted.before_its_date and line.kind == FLAT_KIND:
             pieces.append(_Piece(line, Period(line.period_from, line.period_to), line.invoice_at))

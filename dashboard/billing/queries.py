@@ -258,6 +258,7 @@ async def invoices_keep_customer(session: AsyncSession, customer_id: str) -> Seq
         select(col(InvoiceRow.number), col(InvoiceRow.tab))
         .where(col(InvoiceRow.customer_id) == customer_id)
         .where(col(InvoiceRow.tab).in_(["gathering", "draft", "open", "overdue"]))
+        .where(col(InvoiceRow.deleted_at).is_(None))
         .order_by(col(InvoiceRow.created_at))
         .limit(NAMED_MAX)
     )

@@ -13,9 +13,8 @@ from sqlmodel import Field
 from dashboard.billing.columns import Money
 from dashboard.kit.columns import ExactDecimal, JsonDocument, Row, Timestamp
 
-_LIVE = text("deleted_at IS NULL")
 _LIVE_DEFAULT = text("is_default AND deleted_at IS NULL")
-_LIVE_GATHERING = text("status = 'gathering' AND deleted_at IS NULL")
+_GATHERING = text("status = 'gathering'")
 _WAKES = text("wake_at IS NOT NULL")
 _ATTENTION = text("needs_attention")
 _REFERENCE = text("reference IS NOT NULL AND deleted_at IS NULL")
@@ -73,7 +72,7 @@ class SequenceRow(Row, table=True):
 
 
 class InvoiceRow(Row, table=True):
-    """One invoice, or the gathering of a customer's pending lines in one currency.
+    """One invoice, or the gathering of a customer's pending lines in one currency (`deleted_at` while it has none).
 
     `wake_at` is when it needs the machine next (null: nothing to do by itself), `revision` counts changes of what the
     provider should have, `version` every change of the row. `requested_*` is an action that was begun and not answered.
@@ -82,12 +81,12 @@ class InvoiceRow(Row, table=True):
     __tablename__ = "invoice"
     __table_args__ = (
         Index(
-            "uq_invoice_live_gathering",
+            "uq_invoice_gathering",
             "customer_id",
             "currency",
             unique=True,
-            sqlite_where=_LIVE_GATHERING,
-            postgresql_where=_LIVE_GATHERING,
+            sqlite_where=_GATHERING,
+            postgresql_where=_GATHERING,
         ),
         Index("ix_invoice_tab_newest", "tab", "created_at", "id"),
         Index("ix_invoice_newest", "created_at", "id"),

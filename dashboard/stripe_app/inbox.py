@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from prometheus_client import Counter, Histogram
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -16,6 +17,12 @@ from dashboard.stripe_app.inputs import EventFilter
 from dashboard.stripe_app.tables import StripeAppRow, StripeEventRow
 from dashboard.stripe_app.views import EventState, StripeEvent, StripeEventDetail
 from dashboard.stripe_app.wire import must_moment
+
+FILED = Counter("meterdesk_stripe_events_filed", "Stripe events taken into the inbox.", ["via"])
+SETTLED = Counter("meterdesk_stripe_events_settled", "Stripe events that came to an end.", ["state"])
+LAG = Histogram(
+    "meterdesk_stripe_event_lag_seconds", "From an event at Stripe to its arrival here.", buckets=(1, 2, 5, 15, 60, 600)
+)
 
 APPLY = "stripe_event.apply"
 GIVE_UP_AFTER = 12
@@ -71,6 +78,9 @@ async def file_events(work: Work, app_id: str, letters: Iterable[dict[str, Any]]
         work.session.add(row)
         await work.enqueue(APPLY, row.id, event_id=row.id)
     if fresh:
+        FILED.labels(via).inc(len(fresh))
+        for row in fresh:
+            LAG.observe(max(0.0, (work.now - row.created_at).total_seconds()))
         await _note_arrival(work, app_id, fresh)
         work.changed("stripe_events", f"stripe_apps/{app_id}")
     return [row.id for row in fresh]
@@ -85,6 +95,7 @@ async def _note_arrival(work: Work, app_id: str, fresh: list[StripeEventRow]) ->
 
 def settle(row: StripeEventRow, state: EventState, reason: str | None, now: datetime) -> None:
     """Writes what became of a letter."""
+    SETTLED.labels(state.value).inc()
     row.state, row.reason, row.next_attempt_at = state, reason, None
     row.settled_at = now
     row.attempts += 1

@@ -200,8 +200,14 @@ async def _settle(
                 raise InvoicingAppError(
                     Trouble.NEEDS_PERSON, "still_a_draft", f"Stripe cannot {verb} a draft.", remedy="Approve it first."
                 )
-            await call(gateway, row.stripe_invoice_id or "")
-            await read_again(desk, gateway, row)
+            try:
+                await call(gateway, row.stripe_invoice_id or "")
+            except StripeInvalidRequest:
+                # Stripe's own collection, or somebody in its dashboard, may have been a moment faster.
+                if (await read_again(desk, gateway, row))["status"] not in done:
+                    raise
+            else:
+                await read_again(desk, gateway, row)
     return await _external(desk, row.invoice_id)
 
 

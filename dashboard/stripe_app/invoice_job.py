@@ -1,16 +1,18 @@
 """One invoice on its way to Stripe: what we want, what we sent, whom it concerns."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from dashboard.billing.views import ExternalInvoice, Invoice
 from dashboard.kit.database import SYSTEM
 from dashboard.stripe_app.desk import StripeDesk
-from dashboard.stripe_app.errors import NoStripeCustomer, StripeCustomerUnusable
+from dashboard.stripe_app.errors import NoStripeCustomer, StripeCustomerUnusable, StripePermissionMissing
 from dashboard.stripe_app.gateway import Gateway
 from dashboard.stripe_app.invoice_rows import external_view, note_answer
 from dashboard.stripe_app.links import link_row_of
 from dashboard.stripe_app.tables import StripeAppRow, StripeCustomerLinkRow, StripeInvoiceRow
+from dashboard.stripe_app.tax import tax_settings
 from dashboard.stripe_app.to_stripe import Draft, Party, draft_of
 
 Json = dict[str, Any]
@@ -48,7 +50,7 @@ class InvoiceJob:
 
 
 async def open_job(desk: StripeDesk, invoice: Invoice) -> InvoiceJob:
-    app = await desk.app_row(invoice.app_id or "")
+    app = await _app_that_knows_its_tax(desk, invoice)
     async with desk.database.transaction(SYSTEM) as work:
         link = await link_row_of(work.session, app.id, invoice.customer_id)
         if link is None:
@@ -64,6 +66,16 @@ async def open_job(desk: StripeDesk, invoice: Invoice) -> InvoiceJob:
             )
             work.session.add(row)
     return InvoiceJob(desk, invoice, app, link, row, current_draft(invoice, app, link, row))
+
+
+async def _app_that_knows_its_tax(desk: StripeDesk, invoice: Invoice) -> StripeAppRow:
+    """The account's default tax behaviour decides for lines that name none, so it has to be known before the first."""
+    app = await desk.app_row(invoice.app_id or "")
+    if app.tax_settings is None and invoice.workflow is not None and invoice.workflow.tax_enabled:
+        with suppress(StripePermissionMissing):
+            await tax_settings(desk, app.id)
+            return await desk.app_row(app.id)
+    return app
 
 
 def current_draft(invoice: Invoice, app: StripeAppRow, link: StripeCustomerLinkRow, row: StripeInvoiceRow) -> Draft:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dashboard.stripe_app.errors import BadStripeKey
 
-SANDBOX_PREFIX = "sk_test_sandbox_"
+SANDBOX_PREFIXES = ("sk_test_sandbox_", "rk_test_sandbox_")
 
 _KEY = re.compile(r"(?P<kind>sk|rk)_(?P<mode>test|live)_[A-Za-z0-9_]{4,250}")
 _OTHER_KINDS = {
@@ -39,7 +39,7 @@ def key_shape(key: str) -> KeyShape:
 
 def is_sandbox_key(key: str) -> bool:
     """Whether the key belongs to the sandbox beside us rather than to Stripe."""
-    return key.startswith(SANDBOX_PREFIX)
+    return key.startswith(SANDBOX_PREFIXES)
 
 
 def _masked(key: str) -> str:

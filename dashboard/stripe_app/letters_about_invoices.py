@@ -7,12 +7,20 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from dashboard.billing.invoicing_app import ExternalNews
+from dashboard.billing.views import Issue
 from dashboard.kit.database import Work
+from dashboard.kit.money import format_money, from_minor
 from dashboard.stripe_app.calls import is_our_key
 from dashboard.stripe_app.errors import StripeObjectMissing
 from dashboard.stripe_app.house import record_news
 from dashboard.stripe_app.inbox import settle
-from dashboard.stripe_app.invoice_rows import external_view, forget_invoice, invoice_row_by_stripe_id, note_answer
+from dashboard.stripe_app.invoice_rows import (
+    add_note,
+    external_view,
+    forget_invoice,
+    invoice_row_by_stripe_id,
+    note_answer,
+)
 from dashboard.stripe_app.letters import Letter, Outcome, applied, ignored, not_yet
 from dashboard.stripe_app.tables import StripeEventRow, StripeInvoiceRow
 from dashboard.stripe_app.to_stripe import METADATA_APP, METADATA_INVOICE
@@ -63,9 +71,10 @@ async def about_its_invoice(letter: Letter) -> Outcome:
 
 
 async def about_a_charge(letter: Letter) -> Outcome:
-    """Refunds and disputes name a charge; the payment intent leads to the invoice."""
-    intent_id = id_of(letter.carried.get("payment_intent"))
-    if intent_id is None:
+    """Refunds and disputes name a charge; its payment intent leads to the invoice, which then says so."""
+    charge = await _charge(letter)
+    intent_id = id_of(charge.get("payment_intent")) if charge else None
+    if charge is None or intent_id is None:
         return ignored("This charge was not made for an invoice.")
     payments = await letter.gateway.invoice_payments(
         {"payment": {"type": "payment_intent", "payment_intent": intent_id}}
@@ -74,11 +83,33 @@ async def about_a_charge(letter: Letter) -> Outcome:
         stripe_id = id_of(payment.get("invoice"))
         row = await _row(letter, stripe_id) if stripe_id else None
         if row is not None and stripe_id is not None:
-            return await _read_and_tell(letter, row, stripe_id)
+            return await _read_and_tell(letter, row, stripe_id, notes=_notes_of(charge))
     return ignored("This charge was not made for an invoice of ours.")
 
 
-async def _read_and_tell(letter: Letter, row: StripeInvoiceRow, stripe_id: str) -> Outcome:
+async def _charge(letter: Letter) -> Json | None:
+    is_charge = letter.carried.get("object") == "charge"
+    charge_id = letter.carried["id"] if is_charge else id_of(letter.carried.get("charge"))
+    try:
+        return await letter.gateway.charge(charge_id) if charge_id else None
+    except StripeObjectMissing:
+        return None
+
+
+def _notes_of(charge: Json) -> tuple[Issue, ...]:
+    notes: list[Issue] = []
+    if charge.get("amount_refunded"):
+        amount = format_money(from_minor(charge["amount_refunded"], charge["currency"]), charge["currency"])
+        notes.append(Issue("info", "refunded", f"{amount} of the payment were refunded.", component="stripe"))
+    if charge.get("disputed"):
+        remedy = "Answer the dispute in Stripe's dashboard before its deadline."
+        notes.append(Issue("warning", "disputed", "The customer disputes the payment.", remedy, component="stripe"))
+    return tuple(notes)
+
+
+async def _read_and_tell(
+    letter: Letter, row: StripeInvoiceRow, stripe_id: str, *, notes: tuple[Issue, ...] = ()
+) -> Outcome:
     began = letter.desk.database.clock.now()
     try:
         answer = await letter.gateway.invoice(stripe_id)
@@ -89,6 +120,8 @@ async def _read_and_tell(letter: Letter, row: StripeInvoiceRow, stripe_id: str) 
         kept = await work.session.get_one(StripeInvoiceRow, row.invoice_id, with_for_update=True)
         if kept.answered_at is None or kept.answered_at <= began:
             note_answer(work, kept, answer)
+        for note in notes:
+            add_note(kept, note)
         for other in await _also_waiting(work, letter, stripe_id, began):
             await _tell(work, letter, kept, other, began)
             other.customer_id, other.invoice_id = kept.customer_id, kept.invoice_id

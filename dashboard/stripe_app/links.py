@@ -11,6 +11,7 @@ from dashboard.billing.invoicing_app import PaymentMethod
 from dashboard.customers.queries import customers_by_id
 from dashboard.kit.database import Work
 from dashboard.kit.ids import new_id
+from dashboard.kit.locks import lock_until_commit
 from dashboard.stripe_app.apps import dashboard_url
 from dashboard.stripe_app.errors import StripeCustomerTaken
 from dashboard.stripe_app.tables import StripeAppRow, StripeCustomerLinkRow
@@ -71,6 +72,7 @@ async def upsert_link(
     Changing to another Stripe customer forgets the stored payment method, which cannot belong to it. Raises
     StripeCustomerTaken when another of our customers has it.
     """
+    await lock_until_commit(work.session, f"stripe links of {app_id}")
     other = await link_row_by_stripe_id(work.session, app_id, seen["id"])
     if other is not None and other.customer_id != customer_id and not await _was_a_deleted_ones(work, other):
         raise StripeCustomerTaken(f"{seen['id']} already belongs to another customer here.", field="stripe_customer_id")

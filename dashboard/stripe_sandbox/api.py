@@ -1,7 +1,7 @@
 """The API's front door: from bytes to a Stripe answer, in the order in which Stripe checks a request.
 
-Key, version, faults and limits, parameters, idempotency key, lock; then the operation itself in one transaction together
-with its events, its webhook queue and its idempotency record.
+Key, version, faults and limits, parameters, idempotency key, lock; then the operation itself in one transaction
+together with its events, its webhook queue and its idempotency record.
 """
 
 import asyncio
@@ -242,13 +242,17 @@ class Api:
 
 def server_error(status: int = 500) -> ApiError:
     """Stripe's own failure."""
-    return ApiError(status, "An error occurred with our connection to Stripe.", type="api_error", executed=status == 500)
+    return ApiError(
+        status, "An error occurred with our connection to Stripe.", type="api_error", executed=status == 500
+    )
 
 
 def _check_version(request: Request) -> None:
     version = request.headers.get("stripe-version", API_VERSION)
     if version != API_VERSION:
-        raise ApiError(400, f"Invalid Stripe API version: {version}. This sandbox speaks {API_VERSION}.", executed=False)
+        raise ApiError(
+            400, f"Invalid Stripe API version: {version}. This sandbox speaks {API_VERSION}.", executed=False
+        )
     content_type = request.headers.get("content-type", "application/x-www-form-urlencoded")
     if request.body and not content_type.startswith("application/x-www-form-urlencoded"):
         raise ApiError(
@@ -287,9 +291,7 @@ async def _delay(faults: list[Fault]) -> None:
             raise CutConnection
 
 
-def _lock_of(
-    request: Request, ctx: Context, path_ids: list[str], params: dict[str, Any]
-) -> tuple[str, str] | None:
+def _lock_of(request: Request, ctx: Context, path_ids: list[str], params: dict[str, Any]) -> tuple[str, str] | None:
     """What a write locks: the object in the address, else the invoice or customer that it names."""
     if request.method == "GET":
         return None

@@ -82,13 +82,13 @@ MESSAGES = {
     ),
     "expired_card": ("expired_card", "Your card has expired."),
     "incorrect_cvc": ("incorrect_cvc", "Your card's security code is incorrect."),
-    "processing_error": ("processing_error", "An error occurred while processing your card. Try again in a little bit."),
+    "processing_error": ("processing_error", "An error occurred while processing your card. Try again later."),
     "authentication_required": (
         "authentication_required", "This transaction requires authentication. Please check your card details."
     ),
     "no_account": ("no_account", "The bank account could not be located."),
     "account_closed": ("account_closed", "The customer's bank account has been closed."),
-    "debit_not_authorized": ("debit_not_authorized", "The customer has notified their bank that this was unauthorized."),
+    "debit_not_authorized": ("debit_not_authorized", "The customer told their bank that this was unauthorized."),
 }  # fmt: skip
 
 

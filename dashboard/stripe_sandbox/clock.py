@@ -1,8 +1,8 @@
 """The sandbox's time: real time until somebody moves it, and then real time plus a kept offset."""
 
 import time
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from dashboard.stripe_sandbox.store import Store
 

@@ -69,8 +69,8 @@ def pay_now(
     if method is None:
         customer = ctx.need("customer", invoice["customer"], "customer")
         raise refused(
-            f"Cannot charge a customer that has no active card: {customer['id']} has no default payment method. Set one on "
-            "the customer or the invoice.",
+            f"Cannot charge a customer that has no active card: {customer['id']} has no default payment method. Set one "
+            "on the customer or the invoice.",
             "missing",
         )
     attempt(ctx, invoice, method, off_session=off_session)
@@ -80,21 +80,22 @@ def pay_now(
     if intent["status"] == "requires_action":
         raise ApiError(
             402,
-            "This payment requires additional user action before it can be completed successfully. Payment can be completed "
-            "using the PaymentIntent associated with the invoice.",
+            "This payment requires additional user action before it can be completed successfully. Payment can be "
+            "completed using the PaymentIntent associated with the invoice.",
             code="invoice_payment_intent_requires_action",
             type="card_error",
             keep_effects=True,
             payment_intent=ctx.render(intent),
         )
     error = intent["last_payment_error"] or {}
-    extra = {name: error.get(name) for name in ("charge", "decline_code", "payment_method")}
+    extra: dict[str, Any] = {name: error.get(name) for name in ("charge", "decline_code", "payment_method")}
     raise ApiError(
         402,
         error.get("message", "Your card was declined."),
         type="card_error",
         code=error.get("code", "card_declined"),
         keep_effects=True,
+        executed=True,
         payment_intent=ctx.render(intent),
         **extra,
     )
@@ -170,7 +171,12 @@ def attempt_failed(ctx: Context, invoice: dict[str, Any], intent: dict[str, Any]
     ctx.emit("invoice.updated", invoice, changes(before, invoice))
     ctx.emit("invoice.payment_failed", invoice)
     automatic = invoice["auto_advance"] and invoice["collection_method"] == "charge_automatically"
-    if not more and automatic and invoice["status"] == "open" and ctx.state().get("after_retries", "uncollectible") == "uncollectible":
+    if (
+        not more
+        and automatic
+        and invoice["status"] == "open"
+        and ctx.state().get("after_retries", "uncollectible") == "uncollectible"
+    ):
         invoice_life.mark_uncollectible(ctx, invoice, "max_payment_attempts")
 
 

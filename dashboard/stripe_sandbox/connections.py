@@ -14,7 +14,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 async def cut_connection(scope: dict[str, Any], send: Send) -> None:
-    """Shut the request's socket down. Where sockets cannot be listed, announce an answer and end in its middle instead."""
+    """Shut the request's socket down; where sockets cannot be listed, announce an answer and end in its middle."""
     client = scope.get("client")
     if client and _shut_down((client[0], int(client[1]))):
         return

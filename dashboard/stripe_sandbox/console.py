@@ -15,7 +15,12 @@ from dashboard.stripe_sandbox.pages.rendering import notice, page, see
 from dashboard.stripe_sandbox.program import Sandbox
 
 PER_PAGE = 50
-SHORT_STEPS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
+SHORT_STEPS = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(days=7),
+    "month": timedelta(days=30),
+}
 
 
 class Console:
@@ -29,14 +34,23 @@ class Console:
         """All objects of an account, newest first, by kind."""
         account = self._account(request)
         kind, before = request.query_params.get("kind", ""), _number(request.query_params.get("before"))
-        kinds = self._store.all("SELECT kind, count(*) AS n FROM objects WHERE account = ? GROUP BY kind ORDER BY kind", (account,))
+        kinds = self._store.all(
+            "SELECT kind, count(*) AS n FROM objects WHERE account = ? GROUP BY kind ORDER BY kind", (account,)
+        )
         rows = self._store.all(
-            "SELECT seq, id, kind, created, customer, json_extract(body, '$.status') AS status, coalesce(json_extract(body,"
-            " '$.number'), json_extract(body, '$.name'), json_extract(body, '$.description'), json_extract(body, '$.url'))"
-            " AS label FROM objects WHERE account = ? AND (? = '' OR kind = ?) AND seq < ? ORDER BY seq DESC LIMIT ?",
+            "SELECT seq, id, kind, created, customer, body ->> '$.status' AS status, coalesce(body ->> '$.number',"
+            " body ->> '$.name', body ->> '$.description', body ->> '$.url') AS label FROM objects WHERE account = ? AND (? = '' OR kind = ?) AND seq < ? ORDER BY seq DESC LIMIT ?",
             (account, kind, kind, before or 1 << 60, PER_PAGE + 1),
         )
-        return self._page("console_objects.html", request, "objects", kinds=kinds, kind=kind, rows=rows[:PER_PAGE], more=_more(rows, "seq"))
+        return self._page(
+            "console_objects.html",
+            request,
+            "objects",
+            kinds=kinds,
+            kind=kind,
+            rows=rows[:PER_PAGE],
+            more=_more(rows, "seq"),
+        )
 
     async def show(self, request: Request) -> Response:
         """One object, its events and its pages."""
@@ -45,23 +59,33 @@ class Console:
         obj = ctx.get(id) if ctx else None
         if ctx is None or obj is None:
             return notice("Not found", f"There is no {id}.", 404, link="/", label="Console")
-        events = self._store.all("SELECT id, type, created, pending FROM events WHERE account = ? AND object = ? ORDER BY seq DESC LIMIT 100", (ctx.account, id))  # fmt: skip
+        events = self._store.all(
+            "SELECT id, type, created, pending FROM events WHERE account = ? AND object = ? ORDER BY seq DESC LIMIT 100",
+            (ctx.account, id),
+        )
         shown = ctx.render(obj)
         return self._page(
             "console_object.html", request, "objects", id=id, obj=shown, text=_pretty(shown), events=events,
-            pages=[(name, shown[name]) for name in ("url", "hosted_invoice_url", "invoice_pdf") if str(shown.get(name) or "").startswith(self._sandbox.base_url)],
+            pages=self._pages_of(shown),
         )  # fmt: skip
+
+    def _pages_of(self, shown: dict[str, Any]) -> list[tuple[str, str]]:
+        """The hosted pages that an object names."""
+        links = [(name, str(shown.get(name) or "")) for name in ("url", "hosted_invoice_url", "invoice_pdf")]
+        return [(name, url) for name, url in links if url.startswith(self._sandbox.base_url)]
 
     async def events(self, request: Request) -> Response:
         """What happened."""
         account, wanted = self._account(request), request.query_params.get("type", "")
         before = _number(request.query_params.get("before"))
         rows = self._store.all(
-            "SELECT seq, id, type, created, object, pending, failed FROM events WHERE account = ? AND (? = '' OR type GLOB ?)"
-            " AND seq < ? ORDER BY seq DESC LIMIT ?",
+            "SELECT seq, id, type, created, object, pending, failed FROM events"
+            " WHERE account = ? AND (? = '' OR type GLOB ?) AND seq < ? ORDER BY seq DESC LIMIT ?",
             (account, wanted, wanted, before or 1 << 60, PER_PAGE + 1),
         )
-        return self._page("console_events.html", request, "events", rows=rows[:PER_PAGE], more=_more(rows, "seq"), type=wanted)
+        return self._page(
+            "console_events.html", request, "events", rows=rows[:PER_PAGE], more=_more(rows, "seq"), type=wanted
+        )
 
     async def event(self, request: Request) -> Response:
         """One event and its deliveries."""
@@ -69,13 +93,22 @@ class Console:
         if row is None:
             return notice("Not found", "There is no such event.", 404, link="/events", label="Events")
         deliveries = self._deliveries("d.event = ?", (row["id"],), 100)
-        return self._page("console_event.html", request, "events", row=row, text=_pretty(json.loads(row["body"])), deliveries=deliveries)
+        return self._page(
+            "console_event.html",
+            request,
+            "events",
+            row=row,
+            text=_pretty(json.loads(row["body"])),
+            deliveries=deliveries,
+        )
 
     async def deliveries(self, request: Request) -> Response:
         """What was sent where, and how it went."""
         before = _number(request.query_params.get("before")) or 1 << 60
         rows = self._deliveries("d.account = ? AND d.id < ?", (self._account(request), before), PER_PAGE + 1)
-        return self._page("console_deliveries.html", request, "deliveries", deliveries=rows[:PER_PAGE], more=_more(rows, "id"))
+        return self._page(
+            "console_deliveries.html", request, "deliveries", deliveries=rows[:PER_PAGE], more=_more(rows, "id")
+        )
 
     async def resend(self, request: Request) -> Response:
         """Send one delivery again."""
@@ -95,7 +128,9 @@ class Console:
         """One exchange in full."""
         row = self._sandbox.exchanges.find(request.path_params["id"])
         if row is None:
-            return notice("Not found", "That request is not in the log (any more).", 404, link="/requests", label="Request log")
+            return notice(
+                "Not found", "That request is not in the log (any more).", 404, link="/requests", label="Request log"
+            )
         return self._page("console_request.html", request, "requests", row=row, text=_pretty(row["response"]))
 
     async def switches(self, request: Request) -> Response:
@@ -138,9 +173,15 @@ class Console:
                 if form["effect"] not in EFFECTS:
                     raise ValueError("There is no such effect.")
                 sandbox.faults.order(
-                    Fault(form["effect"], form.get("method") or "*", form.get("path") or "/v1/", times=int(form.get("times") or 1),
-                          nth=int(form.get("nth") or 1), delay_ms=int(form.get("delay_ms") or 0))
-                )  # fmt: skip
+                    Fault(
+                        form["effect"],
+                        form.get("method") or "*",
+                        form.get("path") or "/v1/",
+                        nth=int(form.get("nth") or 1),
+                        times=int(form.get("times") or 1),
+                        delay_ms=int(form.get("delay_ms") or 0),
+                    )
+                )
             case "clear_faults":
                 sandbox.faults.clear()
             case "limits":
@@ -150,8 +191,8 @@ class Console:
 
     def _deliveries(self, where: str, values: tuple[Any, ...], limit: int) -> list[Any]:
         return self._store.all(
-            "SELECT d.*, e.type, o.body ->> '$.url' AS url FROM deliveries d JOIN events e ON e.id = d.event LEFT JOIN objects o"
-            f" ON o.id = d.endpoint AND o.account = d.account WHERE {where} ORDER BY d.id DESC LIMIT {limit}",
+            "SELECT d.*, e.type, o.body ->> '$.url' AS url FROM deliveries d JOIN events e ON e.id = d.event"
+            f" LEFT JOIN objects o ON o.id = d.endpoint AND o.account = d.account WHERE {where} ORDER BY d.id DESC LIMIT {limit}",
             values,
         )
 
@@ -166,8 +207,8 @@ class Console:
         accounts = [row["name"] for row in self._store.all("SELECT name FROM accounts ORDER BY created, name")]
         chosen = request.query_params.get("account") or (accounts[0] if accounts else "")
         return page(
-            template, active=active, accounts=accounts, account=chosen, version=API_VERSION, now=self._sandbox.clock.now(),
-            offset=self._sandbox.clock.offset, base_url=self._sandbox.base_url, path=request.url.path, **values,
+            template, active=active, accounts=accounts, account=chosen, version=API_VERSION,
+            now=self._sandbox.clock.now(), offset=self._sandbox.clock.offset, base_url=self._sandbox.base_url, path=request.url.path, **values,
         )  # fmt: skip
 
 
@@ -212,4 +253,3 @@ def _number(text: str | None) -> int | None:
 
 def _pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
-

@@ -79,7 +79,7 @@ class Context:
         """The live object of this kind; raises `resource_missing` (404 in the address, 400 in a parameter)."""
         obj = self.get(id)
         if obj is None or obj["object"] != kind or obj.get("deleted"):
-            status = status or (404 if param in ("id", kind, "intent", "invoice_id") else 400)
+            status = status or (404 if param in ("id", "intent") else 400)
             raise not_found(LABELS.get(kind, kind), id, param, status)
         return obj
 
@@ -181,7 +181,7 @@ def renders(kind: str) -> Callable[[Renderer], Renderer]:
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """An update event's `previous_attributes`: what each changed field was before; nested objects only as far as they differ."""
+    """An update event's `previous_attributes`: what changed fields were before; nested objects only where they differ."""
     previous: dict[str, Any] = {}
     for name, old in before.items():
         new = after.get(name)

@@ -44,8 +44,7 @@ class Control:
     async def exchanges(self, request: Request) -> list[dict[str, Any]]:
         """Every API exchange since number `after`, oldest first."""
         after = int(request.query_params.get("after", "0"))
-        names = ("n", "at", "account", "method", "path", "params", "status", "response", "idempotency_key", "request_id")
-        return [{name: row[name] for name in names} for row in self._sandbox.exchanges.after(after)]
+        return self._sandbox.exchanges.after(after)
 
     async def clock(self, request: Request) -> dict[str, Any]:
         """Move the clock: `{"advance": "P1D"}`, `{"now": "2026-12-01T00:00:00Z"}`, or `{"real": true}`."""
@@ -103,7 +102,9 @@ class Control:
         if body.get("order", "fifo") not in ("fifo", "shuffle"):
             raise ControlError("`order` must be fifo or shuffle.")
         try:
-            return asdict(self._sandbox.sender.configure({name: value for name, value in body.items() if value is not None}))
+            return asdict(
+                self._sandbox.sender.configure({name: value for name, value in body.items() if value is not None})
+            )
         except ValueError as error:
             raise ControlError(str(error)) from None
 

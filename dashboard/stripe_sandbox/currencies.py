@@ -1,21 +1,142 @@
 """Stripe's currency table: which there are, how amounts are counted, and the smallest charge.
 
-https://docs.stripe.com/currencies. Amounts are integers in the smallest unit by Stripe's table, which differs from ISO's:
-ISK and UGX are sent with two zeros, three-decimal amounts must end in 0.
+https://docs.stripe.com/currencies. Amounts are integers in the smallest unit by Stripe's table, which differs from
+ISO's: ISK and UGX are sent with two zeros, three-decimal amounts must end in 0.
 """
 
 from decimal import ROUND_HALF_UP, Decimal
 
 from dashboard.stripe_sandbox.errors import ApiError, invalid_parameter
 
-ZERO_DECIMAL = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
-THREE_DECIMAL = frozenset("bhd jod kwd omr tnd".split())
+ZERO_DECIMAL = frozenset(
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
+)
+THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 _TWO_DECIMAL = frozenset(
-    """aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bmd bnd bob brl bsd btn bwp byn bzd cad cdf chf cny cop crc
-    cve czk dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gtq gyd hkd hnl hrk htg huf idr ils inr isk jmd kes kgs khr kyd
-    kzt lak lbp lkr lrd lsl mad mdl mkd mmk mnt mop mur mvr mwk mxn myr mzn nad ngn nio nok npr nzd pab pen pgk php pkr pln
-    qar ron rsd rub sar sbd scr sek sgd shp sle sos srd std szl thb tjs top try ttd twd tzs uah ugx usd uyu uzs wst xcd xcg
-    yer zar zmw""".split()
+    [
+        "aed",
+        "afn",
+        "all",
+        "amd",
+        "ang",
+        "aoa",
+        "ars",
+        "aud",
+        "awg",
+        "azn",
+        "bam",
+        "bbd",
+        "bdt",
+        "bgn",
+        "bmd",
+        "bnd",
+        "bob",
+        "brl",
+        "bsd",
+        "btn",
+        "bwp",
+        "byn",
+        "bzd",
+        "cad",
+        "cdf",
+        "chf",
+        "cny",
+        "cop",
+        "crc",
+        "cve",
+        "czk",
+        "dkk",
+        "dop",
+        "dzd",
+        "egp",
+        "etb",
+        "eur",
+        "fjd",
+        "fkp",
+        "gbp",
+        "gel",
+        "gip",
+        "gmd",
+        "gtq",
+        "gyd",
+        "hkd",
+        "hnl",
+        "hrk",
+        "htg",
+        "huf",
+        "idr",
+        "ils",
+        "inr",
+        "isk",
+        "jmd",
+        "kes",
+        "kgs",
+        "khr",
+        "kyd",
+        "kzt",
+        "lak",
+        "lbp",
+        "lkr",
+        "lrd",
+        "lsl",
+        "mad",
+        "mdl",
+        "mkd",
+        "mmk",
+        "mnt",
+        "mop",
+        "mur",
+        "mvr",
+        "mwk",
+        "mxn",
+        "myr",
+        "mzn",
+        "nad",
+        "ngn",
+        "nio",
+        "nok",
+        "npr",
+        "nzd",
+        "pab",
+        "pen",
+        "pgk",
+        "php",
+        "pkr",
+        "pln",
+        "qar",
+        "ron",
+        "rsd",
+        "rub",
+        "sar",
+        "sbd",
+        "scr",
+        "sek",
+        "sgd",
+        "shp",
+        "sle",
+        "sos",
+        "srd",
+        "std",
+        "szl",
+        "thb",
+        "tjs",
+        "top",
+        "try",
+        "ttd",
+        "twd",
+        "tzs",
+        "uah",
+        "ugx",
+        "usd",
+        "uyu",
+        "uzs",
+        "wst",
+        "xcd",
+        "xcg",
+        "yer",
+        "zar",
+        "zmw",
+    ]
 )
 CURRENCIES = ZERO_DECIMAL | THREE_DECIMAL | _TWO_DECIMAL
 _MINIMUM = {
@@ -25,7 +146,7 @@ _MINIMUM = {
 }  # fmt: skip
 _SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥", "inr": "₹", "krw": "₩", "cad": "CA$", "aud": "A$"}
 MAXIMUM = 99_999_999
-_WIDE = frozenset("cop huf idr inr jpy lbp krw clp vnd ugx pyg twd".split())
+_WIDE = frozenset(["cop", "huf", "idr", "inr", "jpy", "lbp", "krw", "clp", "vnd", "ugx", "pyg", "twd"])
 
 
 def check_currency(code: str, param: str = "currency") -> str:

@@ -1,6 +1,6 @@
 """Stripe's refusals: one exception, and a constructor per kind of mistake.
 
-The codes and shapes follow https://docs.stripe.com/api/errors and https://docs.stripe.com/error-codes; the words are ours.
+Codes and shapes follow https://docs.stripe.com/api/errors and https://docs.stripe.com/error-codes; the words are ours.
 """
 
 from typing import Any

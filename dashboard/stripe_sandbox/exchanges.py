@@ -45,8 +45,8 @@ class ExchangeLog:
         rows, self._waiting = self._waiting, []
         with self._store.work():
             self._store.execute_many(
-                "INSERT INTO exchanges (at, account, method, path, params, status, response, idempotency_key, request_id,"
-                " duration_ms) VALUES (?,?,?,?,?,?,?,?,?,?)",
+                "INSERT INTO exchanges (at, account, method, path, params, status, response, idempotency_key,"
+                " request_id, duration_ms) VALUES (?,?,?,?,?,?,?,?,?,?)",
                 rows,
             )
             self._store.execute("DELETE FROM exchanges WHERE n <= (SELECT max(n) FROM exchanges) - ?", (CAP,))

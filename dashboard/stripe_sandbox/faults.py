@@ -42,7 +42,7 @@ class Fault:
 
     def delay_seconds(self) -> float:
         """How long this call waits."""
-        return (self.delay_ms + random.uniform(0, self.jitter_ms)) / 1000  # noqa: S311
+        return (self.delay_ms + random.uniform(0, self.jitter_ms)) / 1000
 
 
 class Faults:
@@ -65,7 +65,7 @@ class Faults:
         hits = []
         for fault in [fault for fault in self._faults if fault.matches(method, path)]:
             fault.seen += 1
-            if fault.seen < fault.nth or random.random() >= fault.probability:  # noqa: S311
+            if fault.seen < fault.nth or random.random() >= fault.probability:
                 continue
             fault.struck += 1
             hits.append(fault)

@@ -228,10 +228,7 @@ def _apply_balance(ctx: Context, invoice: dict[str, Any]) -> None:
     same_currency = customer.get("currency") in (None, invoice["currency"])
     balance = customer.get("balance", 0) if same_currency else 0
     due = invoice["total"] + balance
-    if 0 < due < minimum_charge(invoice["currency"]):
-        invoice["_carried"] = due
-        due = 0
-    elif due < 0:
+    if 0 < due < minimum_charge(invoice["currency"]) or due < 0:
         invoice["_carried"] = due
         due = 0
     else:

@@ -27,7 +27,9 @@ def plan_finalization(ctx: Context, invoice: dict[str, Any]) -> None:
     if invoice["automatically_finalizes_at"]:
         ctx.schedule("invoice.finalize", invoice, invoice["automatically_finalizes_at"])
         return
-    waits_for_webhooks = bool(ctx.find("webhook_endpoint", {"status": "enabled"}, limit=1)) and not invoice["test_clock"]
+    waits_for_webhooks = (
+        bool(ctx.find("webhook_endpoint", {"status": "enabled"}, limit=1)) and not invoice["test_clock"]
+    )
     now = ctx.now_for(invoice)
     if invoice["webhooks_delivered_at"]:
         at = max(now, invoice["webhooks_delivered_at"] + HOUR)
@@ -56,7 +58,7 @@ def finalize_when_due(ctx: Context, id: str) -> None:
 
 
 def finalize(ctx: Context, invoice: dict[str, Any], auto_advance: bool | None) -> dict[str, Any]:
-    """From draft to open, or at once to paid when nothing is due. Raises Stripe's tax refusals, and then changes nothing."""
+    """From draft to open, or at once to paid when nothing is due. Raises Stripe's tax refusals, changing nothing."""
     before = copy.deepcopy(invoice)
     now = ctx.now_for(invoice)
     if auto_advance is not None:
@@ -142,7 +144,7 @@ def send(ctx: Context, invoice: dict[str, Any]) -> dict[str, Any]:
 
 
 def settle(ctx: Context, invoice: dict[str, Any], amount: int) -> None:
-    """`amount` has arrived: the invoice is paid when nothing remains; what is too much becomes the customer's credit."""
+    """`amount` has arrived: the invoice is paid when nothing remains; any surplus becomes the customer's credit."""
     before = copy.deepcopy(invoice)
     now = ctx.now_for(invoice)
     remaining = invoice["amount_remaining"]
@@ -241,7 +243,9 @@ def _clear_delinquency(ctx: Context, invoice: dict[str, Any]) -> None:
     customer = ctx.get(invoice["customer"])
     if not customer or customer.get("deleted") or not customer["delinquent"]:
         return
-    others = [other for other in ctx.find("invoice", {"customer": customer["id"], "status": "open"}) if other is not invoice]
+    others = [
+        other for other in ctx.find("invoice", {"customer": customer["id"], "status": "open"}) if other is not invoice
+    ]
     if not others:
         customer["delinquent"] = False
         ctx.save(customer)
@@ -262,9 +266,7 @@ def _apply_customer_balance(ctx: Context, invoice: dict[str, Any], customer: dic
     delta = ending - invoice["starting_balance"]
     if delta:
         kind = "invoice_too_small" if ending > 0 and not invoice["amount_due"] else "applied_to_invoice"
-        balance_transactions.adjust(
-            ctx, customer, delta, kind, currency=invoice["currency"], invoice=invoice["id"]
-        )
+        balance_transactions.adjust(ctx, customer, delta, kind, currency=invoice["currency"], invoice=invoice["id"])
 
 
 def _void_original(ctx: Context, invoice: dict[str, Any]) -> None:

@@ -53,8 +53,8 @@ def authenticate(header: str, store: Store, now: int) -> Caller:
     key = _presented_key(header)
     if not key:
         raise unauthorized(
-            "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer "
-            "auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY')."
+            "You did not provide an API key. You need to provide your API key in the Authorization header, using "
+            "Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY')."
         )
     match = _KEY.fullmatch(key)
     if not match:

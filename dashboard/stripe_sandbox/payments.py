@@ -159,7 +159,12 @@ def dispute(ctx: Context, id: str) -> None:
         "currency": charge["currency"],
         "enhanced_eligibility_types": [],
         "evidence": {},
-        "evidence_details": {"due_by": ctx.now + 9 * 86400, "has_evidence": False, "past_due": False, "submission_count": 0},
+        "evidence_details": {
+            "due_by": ctx.now + 9 * 86400,
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
+        },
         "is_charge_refundable": False,
         "livemode": False,
         "metadata": {},
@@ -173,9 +178,7 @@ def dispute(ctx: Context, id: str) -> None:
     ctx.emit("charge.updated", charge, before)
 
 
-def _succeed(
-    ctx: Context, intent: dict[str, Any], method: dict[str, Any], *, authenticated: bool = False
-) -> None:
+def _succeed(ctx: Context, intent: dict[str, Any], method: dict[str, Any], *, authenticated: bool = False) -> None:
     charge = _charge(ctx, intent, method, "succeeded")
     charge["outcome"] = _outcome(None)
     charge["balance_transaction"] = new_id("balance_transaction")
@@ -212,7 +215,9 @@ def _debit(ctx: Context, intent: dict[str, Any], method: dict[str, Any]) -> None
     intent |= {"latest_charge": charge["id"], "status": "processing", "next_action": None}
     ctx.save(charge)
     ctx.save(intent)
-    at = ctx.now_for({"test_clock": intent.get("_test_clock")}) + ctx.state().get("bank_debit_seconds", BANK_DEBIT_SECONDS)
+    at = ctx.now_for({"test_clock": intent.get("_test_clock")}) + ctx.state().get(
+        "bank_debit_seconds", BANK_DEBIT_SECONDS
+    )
     ctx.schedule("payment.settle", {"id": intent["id"], "test_clock": intent.get("_test_clock")}, at)
     ctx.emit("charge.pending", charge)
     ctx.emit("payment_intent.processing", intent)

@@ -40,7 +40,10 @@ def _story(invoice: dict[str, Any], lines: list[dict[str, Any]], seller: str) ->
     headline = {
         "paid": f"{shown(invoice['amount_paid'], currency)} paid on {_day(invoice['status_transitions']['paid_at'])}",
         "void": "This invoice was voided",
-    }.get(invoice["status"], f"{shown(invoice['amount_remaining'], currency)} due {_day(invoice['due_date'] or invoice['effective_at'])}")
+    }.get(
+        invoice["status"],
+        f"{shown(invoice['amount_remaining'], currency)} due {_day(invoice['due_date'] or invoice['effective_at'])}",
+    )
     story: list[Any] = [
         Paragraph("Invoice", _TITLE),
         _facts(invoice),
@@ -65,10 +68,10 @@ def _facts(invoice: dict[str, Any]) -> Table:
     if invoice["due_date"]:
         rows.append(("Date due", _day(invoice["due_date"])))
     rows += [(entry["name"], entry["value"]) for entry in invoice["custom_fields"] or []]
-    table = Table([[Paragraph(escape(name), _TEXT), Paragraph(escape(value), _TEXT)] for name, value in rows])
-    table.hAlign = "LEFT"
-    table.setStyle(TableStyle([("TOPPADDING", (0, 0), (-1, -1), 1), ("BOTTOMPADDING", (0, 0), (-1, -1), 1), ("LEFTPADDING", (0, 0), (0, -1), 0)]))  # fmt: skip
-    table._argW = [35 * mm, 80 * mm]
+    cells = [[Paragraph(escape(name), _TEXT), Paragraph(escape(value), _TEXT)] for name, value in rows]
+    table = Table(cells, colWidths=[35 * mm, 80 * mm], hAlign="LEFT")
+    close = [("TOPPADDING", (0, 0), (-1, -1), 1), ("BOTTOMPADDING", (0, 0), (-1, -1), 1)]
+    table.setStyle(TableStyle([*close, ("LEFTPADDING", (0, 0), (0, -1), 0)]))
     return table
 
 
@@ -115,7 +118,8 @@ def _totals(invoice: dict[str, Any]) -> Table:
     rows += [("Discount", -entry["amount"]) for entry in invoice["total_discount_amounts"] or []]
     if invoice["total_taxes"]:
         rows.append(("Total excluding tax", invoice["total_excluding_tax"]))
-    rows += [("Tax" if entry["tax_behavior"] == "exclusive" else "Tax (included)", entry["amount"]) for entry in invoice["total_taxes"] or []]  # fmt: skip
+    for entry in invoice["total_taxes"] or []:
+        rows.append(("Tax" if entry["tax_behavior"] == "exclusive" else "Tax (included)", entry["amount"]))
     rows.append(("Total", invoice["total"]))
     applied = invoice["starting_balance"] - (invoice["ending_balance"] or 0)
     if applied:

@@ -16,7 +16,7 @@ _PATTERNS: list[tuple[re.Pattern[str], str]] = []
 
 
 def operation(name: str) -> Callable[[Handler], Handler]:
-    """`@operation("POST /v1/invoices/{invoice}/pay")`: the function gets context, parameters and the ids of the path."""
+    """`@operation("POST /v1/invoices/{invoice}/pay")`: the function gets context, parameters and the path's ids."""
 
     def register(handler: Handler) -> Handler:
         HANDLERS[name] = handler

@@ -48,7 +48,9 @@ def parse(query: str) -> tuple[list[Clause], bool]:
     while position < len(query):
         found = _CLAUSE.match(query, position)
         if not found:
-            raise invalid_parameter("query", f"The search query could not be parsed near: {query[position:position + 20]}")
+            raise invalid_parameter(
+                "query", f"The search query could not be parsed near: {query[position : position + 20]}"
+            )
         clauses.append((bool(found["not"]), found["field"], found["key"], found["op"], _value(found["value"])))
         position = found.end()
         joint = _JOINT.match(query, position)

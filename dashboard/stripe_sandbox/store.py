@@ -21,13 +21,13 @@ CREATE UNIQUE INDEX IF NOT EXISTS objects_id ON objects (account, id);
 CREATE INDEX IF NOT EXISTS objects_kind ON objects (account, kind, seq);
 CREATE INDEX IF NOT EXISTS objects_customer ON objects (customer, kind, seq) WHERE customer IS NOT NULL;
 CREATE INDEX IF NOT EXISTS objects_parent ON objects (parent, kind, seq) WHERE parent IS NOT NULL;
-CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, account TEXT NOT NULL,
-    type TEXT NOT NULL, created INTEGER NOT NULL, object TEXT, pending INTEGER NOT NULL, failed INTEGER NOT NULL DEFAULT 0,
-    body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+    account TEXT NOT NULL, type TEXT NOT NULL, created INTEGER NOT NULL, object TEXT, pending INTEGER NOT NULL,
+    failed INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS events_account ON events (account, seq);
 CREATE INDEX IF NOT EXISTS events_type ON events (account, type, seq);
-CREATE TABLE IF NOT EXISTS deliveries (id INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL, endpoint TEXT NOT NULL,
-    account TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL,
+CREATE TABLE IF NOT EXISTS deliveries (id INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL,
+    endpoint TEXT NOT NULL, account TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL,
     last_at REAL, last_status INTEGER, last_error TEXT, duration_ms REAL);
 CREATE INDEX IF NOT EXISTS deliveries_open ON deliveries (next_at) WHERE state = 'pending';
 CREATE INDEX IF NOT EXISTS deliveries_event ON deliveries (event);
@@ -38,8 +38,8 @@ CREATE TABLE IF NOT EXISTS idempotency (account TEXT NOT NULL, key TEXT NOT NULL
     status INTEGER NOT NULL, body TEXT NOT NULL, request TEXT NOT NULL, created INTEGER NOT NULL,
     PRIMARY KEY (account, key)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS idempotency_age ON idempotency (created);
-CREATE TABLE IF NOT EXISTS exchanges (n INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, account TEXT, method TEXT NOT NULL,
-    path TEXT NOT NULL, params TEXT NOT NULL, status INTEGER NOT NULL, response TEXT, idempotency_key TEXT,
+CREATE TABLE IF NOT EXISTS exchanges (n INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, account TEXT,
+    method TEXT NOT NULL, path TEXT NOT NULL, params TEXT NOT NULL, status INTEGER NOT NULL, response TEXT, idempotency_key TEXT,
     request_id TEXT NOT NULL, duration_ms REAL);
 CREATE INDEX IF NOT EXISTS exchanges_request ON exchanges (request_id);
 """
@@ -66,7 +66,7 @@ class Store:
 
     @contextmanager
     def work(self) -> Iterator[None]:
-        """One transaction: committed when the block ends, undone when it raises (unless the error keeps its effects)."""
+        """One transaction: committed when the block ends, undone when it raises (bar errors that keep their effects)."""
         if self._depth:
             yield
             return
@@ -188,7 +188,10 @@ class Store:
     def _flush(self) -> None:
         if not self._dirty:
             return
-        rows = [(account, *_columns(obj), json.dumps(obj, separators=(",", ":"))) for (account, _), obj in self._dirty.items()]
+        rows = [
+            (account, *_columns(obj), json.dumps(obj, separators=(",", ":")))
+            for (account, _), obj in self._dirty.items()
+        ]
         self._dirty.clear()
         self._db.executemany(
             "INSERT INTO objects (account, id, kind, created, customer, parent, clock, body) VALUES (?,?,?,?,?,?,?,?)"
@@ -203,7 +206,7 @@ class Store:
         """Plain SQL for the tables that are not objects."""
         return self._db.execute(sql, tuple(values))
 
-    def execute_many(self, sql: str, rows: Iterable[Iterable[Any]]) -> None:
+    def execute_many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Plain SQL, once per row."""
         self._db.executemany(sql, rows)
 

@@ -1,7 +1,7 @@
 """Automatic tax: where a customer is, whether the seller collects there, and at what rate.
 
-https://docs.stripe.com/tax: the location comes from shipping, then billing, then the payment method; a place counts only
-with an active registration; business customers in the EU and the UK with a tax id are reverse charged across borders.
+https://docs.stripe.com/tax: the location comes from shipping, then billing, then the payment method; a place counts
+only with an active registration; business customers in the EU and the UK with a tax id are reverse charged across borders.
 """
 
 from dataclasses import dataclass
@@ -62,8 +62,8 @@ def check_active(ctx: Context) -> None:
     if settings(ctx)["status"] != "active":
         raise ApiError(
             400,
-            "You must have a valid head office address to enable automatic tax calculation in test mode. Visit your tax "
-            "settings to update it.",
+            "You must have a valid head office address to enable automatic tax calculation in test mode. Visit your "
+            "tax settings to update it.",
             code="stripe_tax_inactive",
         )
 
@@ -72,7 +72,7 @@ def location_invalid() -> ApiError:
     """The 400 when the customer's addresses do not say where they are."""
     return ApiError(
         400,
-        "The customer's location isn't recognized. Set a valid customer address in order to automatically calculate tax.",
+        "The customer's location isn't recognized. Set a valid customer address to automatically calculate tax.",
         code="customer_tax_location_invalid",
         param="customer[address]",
     )
@@ -159,7 +159,32 @@ def _place(address: dict[str, Any] | None, source: str) -> Location | None:
 
 
 def _province(postal_code: str) -> str | None:
-    provinces = dict(zip("ABCEGHJKLMNPRSTVXY", "NL NS PE NB QC QC QC ON ON ON ON ON MB SK AB BC NT YT".split(), strict=True))
+    provinces = dict(
+        zip(
+            "ABCEGHJKLMNPRSTVXY",
+            [
+                "NL",
+                "NS",
+                "PE",
+                "NB",
+                "QC",
+                "QC",
+                "QC",
+                "ON",
+                "ON",
+                "ON",
+                "ON",
+                "ON",
+                "MB",
+                "SK",
+                "AB",
+                "BC",
+                "NT",
+                "YT",
+            ],
+            strict=True,
+        )
+    )
     return provinces.get(postal_code[:1].upper())
 
 
@@ -177,7 +202,11 @@ def _reverse_charged(ctx: Context, customer: dict[str, Any], place: Location) ->
     origin = ((settings(ctx)["head_office"] or {}).get("address") or {}).get("country")
     if place.country == origin or not (place.country in EU or place.country in ("GB", "CH", "NO", "AU", "SG")):
         return False
-    kinds = ("eu_vat",) if place.country in EU else (f"{place.country.lower()}_vat", f"{place.country.lower()}_gst", "au_abn")
+    kinds = (
+        ("eu_vat",)
+        if place.country in EU
+        else (f"{place.country.lower()}_vat", f"{place.country.lower()}_gst", "au_abn")
+    )
     known = customer["tax_ids"] if "tax_ids" in customer else ctx.find("tax_id", {"customer": customer["id"]})
     return any(
         tax_id["type"] in kinds and (tax_id.get("verification") or {}).get("status") != "unverified" for tax_id in known
@@ -191,7 +220,15 @@ def _rate_object(ctx: Context, place: Location, percent: Decimal, kind: str) -> 
     if found:
         return found[0]
     local = place.country in ("US", "CA")
-    names = {"sales_tax": "Sales Tax", "vat": "VAT", "gst": "GST", "hst": "HST", "pst": "PST", "qst": "QST", "jct": "JCT"}
+    names = {
+        "sales_tax": "Sales Tax",
+        "vat": "VAT",
+        "gst": "GST",
+        "hst": "HST",
+        "pst": "PST",
+        "qst": "QST",
+        "jct": "JCT",
+    }
     rate = ctx.new(
         "tax_rate",
         active=False,

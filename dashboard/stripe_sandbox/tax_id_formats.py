@@ -1,7 +1,7 @@
 """The form of tax ids, the country that each names, and how its verification ends in test mode.
 
-https://docs.stripe.com/tax/invoicing/tax-ids and https://docs.stripe.com/billing/customer/tax-ids (test values: nine zeros
-are verified, nine ones unverified, nine twos stay pending).
+https://docs.stripe.com/tax/invoicing/tax-ids and https://docs.stripe.com/billing/customer/tax-ids (test values: nine
+zeros are verified, nine ones unverified, nine twos stay pending).
 """
 
 import re
@@ -24,7 +24,37 @@ _FORMS = {
     "mx_rfc": r"[A-ZÑ&]{3,4}\d{6}[0-9A-Z]{3}",
 }
 VERIFIED_TYPES = ("eu_vat", "gb_vat", "au_abn")
-EU = tuple("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
+EU = tuple(
+    [
+        "AT",
+        "BE",
+        "BG",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "EE",
+        "ES",
+        "FI",
+        "FR",
+        "GR",
+        "HR",
+        "HU",
+        "IE",
+        "IT",
+        "LT",
+        "LU",
+        "LV",
+        "MT",
+        "NL",
+        "PL",
+        "PT",
+        "RO",
+        "SE",
+        "SI",
+        "SK",
+    ]
+)
 
 
 def fits(type: str, value: str) -> bool:

@@ -30,7 +30,30 @@ US_STATES = {
     "UT": "4.85", "VT": "6", "VA": "4.3", "WA": "6.5", "WV": "6", "WI": "5", "WY": "4",
 }  # fmt: skip
 # States that tax software used over the network; elsewhere it is exempt.
-US_SOFTWARE_STATES = frozenset("AZ CT DC HI KY LA MS NM NY OH PA RI SC SD TN TX UT VT WA WV".split())
+US_SOFTWARE_STATES = frozenset(
+    [
+        "AZ",
+        "CT",
+        "DC",
+        "HI",
+        "KY",
+        "LA",
+        "MS",
+        "NM",
+        "NY",
+        "OH",
+        "PA",
+        "RI",
+        "SC",
+        "SD",
+        "TN",
+        "TX",
+        "UT",
+        "VT",
+        "WA",
+        "WV",
+    ]
+)
 SOFTWARE_CODES = ("txcd_10103", "txcd_10102", "txcd_10000000", "txcd_10010001")
 SERVICE_CODES = ("txcd_20030000",)
 NONTAXABLE = "txcd_00000000"

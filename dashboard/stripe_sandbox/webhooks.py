@@ -1,10 +1,11 @@
 """The webhook sender: signed deliveries, retries with back-off, and the mishaps that a tester orders.
 
-https://docs.stripe.com/webhooks: `Stripe-Signature: t=<unix>,v1=<hmac>`, success is any 2xx within ten seconds, redirects
-are failures. Retries wait by the sandbox's clock; the signature always carries real time.
+https://docs.stripe.com/webhooks: `Stripe-Signature: t=<unix>,v1=<hmac>`, success is any 2xx within ten seconds,
+redirects are failures. Retries wait by the sandbox's clock; the signature always carries real time.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import json
@@ -27,7 +28,7 @@ STALE_SECONDS = 900
 
 @dataclass
 class DeliveryOptions:
-    """How letters are delivered. `mode`: deliver now, hold until flushed, or drop (an outage that Stripe never heals)."""
+    """How letters are delivered. `mode`: deliver now, hold until flushed, or drop (an outage that is never healed)."""
 
     mode: str = "deliver"
     order: str = "fifo"
@@ -58,7 +59,7 @@ class WebhookSender:
         self._store = store
         self._clock = clock
         self.options = DeliveryOptions(**store.setting("webhooks", {}))
-        self._random = random.Random(self.options.seed)  # noqa: S311
+        self._random = random.Random(self.options.seed)
         self._count = 0
         self._wake = asyncio.Event()
         self._in_flight: set[int] = set()
@@ -94,7 +95,7 @@ class WebhookSender:
         if unknown := set(changes) - known:
             raise ValueError(f"unknown option: {', '.join(sorted(unknown))}")
         self.options = DeliveryOptions(**{**asdict(self.options), **changes})
-        self._random = random.Random(self.options.seed)  # noqa: S311
+        self._random = random.Random(self.options.seed)
         self._count = 0
         self._store.set_setting("webhooks", asdict(self.options))
         self.wake()
@@ -133,10 +134,8 @@ class WebhookSender:
 
     async def _run(self) -> None:
         while True:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), timeout=1.0)
-            except TimeoutError:
-                pass
             self._wake.clear()
             self._store_results()
             if self.options.mode == "hold":
@@ -172,7 +171,9 @@ class WebhookSender:
                 self._give_up(row["id"], row["event"], "endpoint deleted")
                 continue
             body = row["body"].encode()
-            letters.append(_Letter(row["id"], row["event"], endpoint, row["account"], row["attempts"], body, row["type"]))
+            letters.append(
+                _Letter(row["id"], row["event"], endpoint, row["account"], row["attempts"], body, row["type"])
+            )
         if self.options.order == "shuffle":
             self._random.shuffle(letters)
         return letters

@@ -114,9 +114,8 @@ def test_the_python_client_runs_the_flows_of_the_documents(
         }
     )
     customer = client.customers.create({"name": "Python", "key": "python", "currency": "USD"})
-    link: Any = client.customer_apps.upsert_app_data(
-        "python", [{"type": "stripe", "stripeCustomerId": stripe_customer, "stripeDefaultPaymentMethodId": card}]
-    )
+    item: Any = {"type": "stripe", "stripeCustomerId": stripe_customer, "stripeDefaultPaymentMethodId": card}
+    link: Any = client.customer_apps.upsert_app_data("python", [item])
     assert link[0]["stripeCustomerId"] == stripe_customer
     assert client.customer_stripe.get("python").stripe_default_payment_method_id == card
     session = client.app_stripe.create_checkout_session(

@@ -43,10 +43,7 @@ def test_the_corpus_gets_the_schemas_verdict_and_stripes_shapes(
                         params = _spoil(params, schema, dice)
                     pairs = [(key, value) for key, value in contract._flatten(params)]
                     body = dict(pairs)
-                    if method == "get":
-                        answer = http.get(path, params=body)
-                    else:
-                        answer = http.request(method, path, data=body)
+                    answer = http.get(path, params=body) if method == "get" else http.request(method, path, data=body)
                     wrong = contract.request_errors(method, path, pairs)
                     tally["requests"] += 1
                     tally[f"{answer.status_code // 100}xx"] += 1
@@ -102,7 +99,8 @@ def _populate(sandbox: support.RunningSandbox) -> dict[str, list[str]]:
     transaction = v1.customers.balance_transactions.create(customers[5], {"amount": -100, "currency": "usd"})
     tax_id = v1.customers.tax_ids.create(customers[0], {"type": "eu_vat", "value": "DE123456789"})
     endpoints = [
-        v1.webhook_endpoints.create({"url": "https://127.0.0.1:9/hook", "enabled_events": ["coupon.created"]}).id for _ in range(3)
+        v1.webhook_endpoints.create({"url": "https://127.0.0.1:9/", "enabled_events": ["coupon.created"]}).id
+        for _ in range(3)
     ]  # fmt: skip
     note = v1.credit_notes.create({"invoice": paid.id, "amount": 100, "credit_amount": 100})
     open_note = v1.credit_notes.create({"invoice": invoices[3], "amount": 100})
@@ -143,7 +141,9 @@ def _fill(template: str, known: dict[str, list[str]], dice: random.Random) -> st
     return "/".join(parts)
 
 
-def _generate(schema: dict[str, Any], dice: random.Random, known: dict[str, list[str]], depth: int, name: str = "") -> Any:
+def _generate(
+    schema: dict[str, Any], dice: random.Random, known: dict[str, list[str]], depth: int, name: str = ""
+) -> Any:
     if "anyOf" in schema:
         return _generate(dice.choice(schema["anyOf"]), dice, known, depth, name)
     if schema.get("enum"):
@@ -158,7 +158,13 @@ def _generate(schema: dict[str, Any], dice: random.Random, known: dict[str, list
         case "integer":
             if name == "limit":
                 return dice.randint(1, 100)
-            moment = schema.get("format") == "unix-time" or name in ("expires_at", "active_from", "frozen_time", "start_time", "end_time")
+            moment = schema.get("format") == "unix-time" or name in (
+                "expires_at",
+                "active_from",
+                "frozen_time",
+                "start_time",
+                "end_time",
+            )
             return 1_800_000_000 + 60 * dice.randint(0, 10**6) if moment else dice.randint(1, 4000)
         case "number":
             return dice.choice([1, 2.5, 19])
@@ -168,7 +174,9 @@ def _generate(schema: dict[str, Any], dice: random.Random, known: dict[str, list
             return _generate_string(schema, dice, known, name)
 
 
-def _generate_object(schema: dict[str, Any], dice: random.Random, known: dict[str, list[str]], depth: int) -> dict[str, Any]:
+def _generate_object(
+    schema: dict[str, Any], dice: random.Random, known: dict[str, list[str]], depth: int
+) -> dict[str, Any]:
     properties, required = schema.get("properties", {}), set(schema.get("required", []))
     chance = 0.22 if depth == 0 else 0.35
     chosen = {name for name in properties if name in required or dice.random() < chance}
@@ -190,7 +198,9 @@ def _generate_string(schema: dict[str, Any], dice: random.Random, known: dict[st
         "success_url": "https://example.com", "return_url": "https://example.com", "postal_code": "10115",
         "query": 'name:"C1"', "value": "DE123456789", "event_name": "e",
     }  # fmt: skip
-    return fixed.get(name, "".join(dice.choices(string.ascii_lowercase, k=dice.randint(3, 8))))[: schema.get("maxLength", 100)]
+    return fixed.get(name, "".join(dice.choices(string.ascii_lowercase, k=dice.randint(3, 8))))[
+        : schema.get("maxLength", 100)
+    ]
 
 
 def _spoil(params: dict[str, Any], schema: dict[str, Any], dice: random.Random) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 import json
 import time
-from datetime import datetime
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,9 @@ def test_expansion_reaches_four_levels_and_refuses_what_is_no_reference(sandbox:
     v1.invoices.add_lines(invoice.id, {"lines": [{"amount": 900}]})
     v1.invoices.pay(invoice.id, {"payment_method": method})
     with sandbox.http() as http:
-        deep = http.get(f"/v1/invoices/{invoice.id}", params={"expand[]": "payments.data.payment.payment_intent"}).json()
+        deep = http.get(
+            f"/v1/invoices/{invoice.id}", params={"expand[]": "payments.data.payment.payment_intent"}
+        ).json()
         listed = http.get("/v1/invoices", params={"customer": customer, "expand[]": "data.customer"}).json()
         wrong = http.get(f"/v1/invoices/{invoice.id}", params={"expand[]": "currency"})
         deeper = http.get(f"/v1/invoices/{invoice.id}", params={"expand[]": "a.b.c.d.e"})
@@ -198,7 +200,11 @@ def test_the_request_log_has_the_raw_form_and_the_answer(sandbox: RunningSandbox
         http.post("/v1/customers", data={"name": "Logged", "metadata[k]": "v"}, headers={"Idempotency-Key": "k"})
         http.get("/v1/customers", params={"limit": "3"})
     first, second = sandbox.get("/exchanges?after=0")
-    assert (first["method"], first["path"], first["params"]) == ("POST", "/v1/customers", "name=Logged&metadata%5Bk%5D=v")
+    assert (first["method"], first["path"], first["params"]) == (
+        "POST",
+        "/v1/customers",
+        "name=Logged&metadata%5Bk%5D=v",
+    )
     assert (first["status"], first["response"]["name"], first["idempotency_key"]) == (200, "Logged", "k")
     assert second["params"] == "limit=3"
     assert sandbox.get(f"/exchanges?after={first['n']}")[0]["n"] == second["n"]

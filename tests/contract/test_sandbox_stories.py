@@ -34,10 +34,14 @@ def receiver() -> Iterator[Receiver]:
     receiver.close()
 
 
-def test_install_checkout_and_a_large_invoice_that_is_paid_by_itself(sandbox: RunningSandbox, receiver: Receiver) -> None:
+def test_install_checkout_and_a_large_invoice_that_is_paid_by_itself(
+    sandbox: RunningSandbox, receiver: Receiver
+) -> None:
     v1 = sandbox.client().v1
     assert v1.accounts.retrieve_current().charges_enabled
-    endpoint = v1.webhook_endpoints.create({"url": receiver.url, "enabled_events": ["*"], "api_version": "2026-10-28.endive"})
+    endpoint = v1.webhook_endpoints.create(
+        {"url": receiver.url, "enabled_events": ["*"], "api_version": "2026-10-28.endive"}
+    )
     customer = v1.customers.create({"name": "Acme", "email": "billing@acme.example"})
     session = v1.checkout.sessions.create(
         {
@@ -47,7 +51,9 @@ def test_install_checkout_and_a_large_invoice_that_is_paid_by_itself(sandbox: Ru
         }
     )  # fmt: skip
     sandbox.post(f"/checkout/{session.id}/complete", payment_method="pm_card_visa", email="payer@acme.example")
-    letter = eventually(lambda: next((each for each in receiver.letters if each.event["type"] == "setup_intent.succeeded"), None))
+    letter = eventually(
+        lambda: next((each for each in receiver.letters if each.event["type"] == "setup_intent.succeeded"), None)
+    )
     event = stripe.Webhook.construct_event(letter.body, letter.signature, endpoint.secret or "")
     intent: Any = event.data.object
     assert intent.metadata.to_dict() == {"app": "meterdesk"}
@@ -61,7 +67,9 @@ def test_install_checkout_and_a_large_invoice_that_is_paid_by_itself(sandbox: Ru
     finalized = v1.invoices.finalize_invoice(invoice.id, {"auto_advance": True})
     assert finalized.status == "open"
     assert finalized.total == 250 * 251 // 2
-    paid = eventually(lambda: _when(v1.invoices.retrieve(invoice.id), "paid"), timeout=2.5, what="the charge within 2 s")
+    paid = eventually(
+        lambda: _when(v1.invoices.retrieve(invoice.id), "paid"), timeout=2.5, what="the charge within 2 s"
+    )
     assert paid.amount_paid == finalized.total
     lines = list(v1.invoices.line_items.list(invoice.id, {"limit": 100}).auto_paging_iter())
     assert sorted(int(line.metadata["n"]) for line in lines) == list(range(1, 251))
@@ -113,7 +121,9 @@ def test_an_invoice_by_mail_is_paid_on_its_page(sandbox: RunningSandbox) -> None
     assert "invoice.overdue" in _types(sandbox)
     page = sandbox.page(sent.hosted_invoice_url or "")
     assert "$123.00" in page.text
-    answer = sandbox.submit(sent.hosted_invoice_url or "", {"number": "4242424242424242", "expiry": "12/34", "cvc": "123"})
+    answer = sandbox.submit(
+        sent.hosted_invoice_url or "", {"number": "4242424242424242", "expiry": "12/34", "cvc": "123"}
+    )
     assert answer.status_code == 303
     assert v1.invoices.retrieve(invoice.id).status == "paid"
     assert sandbox.page(sent.invoice_pdf or "").content.startswith(b"%PDF")
@@ -123,7 +133,9 @@ def test_an_invoice_by_mail_is_paid_on_its_page(sandbox: RunningSandbox) -> None
 def test_missing_tax_location_is_fixed_and_then_finalized(sandbox: RunningSandbox) -> None:
     v1 = sandbox.client().v1
     v1.tax.settings.update({"head_office": {"address": {"country": "DE"}}, "defaults": {"tax_behavior": "exclusive"}})
-    v1.tax.registrations.create({"country": "DE", "active_from": "now", "country_options": {"de": {"type": "standard"}}})
+    v1.tax.registrations.create(
+        {"country": "DE", "active_from": "now", "country_options": {"de": {"type": "standard"}}}
+    )
     customer = v1.customers.create({"name": "Umbrella", "email": "u@example.com"})
     invoice = v1.invoices.create({"customer": customer.id, "currency": "eur", "automatic_tax": {"enabled": True}})
     v1.invoices.add_lines(invoice.id, {"lines": [{"amount": 10_000}, {"amount": 333}]})
@@ -143,7 +155,9 @@ def test_automatic_finalization_tells_that_it_failed(sandbox: RunningSandbox) ->
     v1.tax.settings.update({"head_office": {"address": {"country": "DE"}}})
     customer = v1.customers.create({"name": "Nowhere", "email": "n@example.com"})
     invoice = v1.invoices.create({"customer": customer.id, "auto_advance": True, "automatic_tax": {"enabled": True}})
-    v1.invoice_items.create({"customer": customer.id, "invoice": invoice.id, "amount": 700, "tax_behavior": "exclusive"})
+    v1.invoice_items.create(
+        {"customer": customer.id, "invoice": invoice.id, "amount": 700, "tax_behavior": "exclusive"}
+    )
     sandbox.post("/clock", advance="PT2H")
     draft = v1.invoices.retrieve(invoice.id)
     assert draft.status == "draft"
@@ -171,7 +185,9 @@ def test_refund_and_credit_notes_give_money_back(sandbox: RunningSandbox) -> Non
     customer = _customer(v1, "pm_card_visa")
     invoice = v1.invoices.pay(_finalized(v1, customer, 10_000), {"expand": ["payments"]})
     assert invoice.payments
-    intent = v1.payment_intents.retrieve(str(invoice.payments.data[0].payment.payment_intent), {"expand": ["latest_charge"]})
+    intent = v1.payment_intents.retrieve(
+        str(invoice.payments.data[0].payment.payment_intent), {"expand": ["latest_charge"]}
+    )
     refund = v1.refunds.create({"payment_intent": intent.id, "amount": 1500})
     assert refund.status == "succeeded"
     note = v1.credit_notes.create({"invoice": invoice.id, "amount": 2000, "refund_amount": 1200, "credit_amount": 800})

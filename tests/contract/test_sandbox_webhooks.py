@@ -27,7 +27,9 @@ def receiver() -> Iterator[Receiver]:
     receiver.close()
 
 
-def test_a_letter_is_signed_with_real_time_although_the_clock_was_moved(sandbox: RunningSandbox, receiver: Receiver) -> None:
+def test_a_letter_is_signed_with_real_time_although_the_clock_was_moved(
+    sandbox: RunningSandbox, receiver: Receiver
+) -> None:
     sandbox.post("/clock", advance="P40D")
     endpoint = _endpoint(sandbox, receiver)
     _make_coupons(sandbox, 1)
@@ -133,7 +135,9 @@ def test_letters_can_be_shuffled_in_a_repeatable_way(sandbox: RunningSandbox, re
     assert arrived != names
 
 
-def test_wrong_signatures_and_stale_timestamps_are_refused_by_the_sdk(sandbox: RunningSandbox, receiver: Receiver) -> None:
+def test_wrong_signatures_and_stale_timestamps_are_refused_by_the_sdk(
+    sandbox: RunningSandbox, receiver: Receiver
+) -> None:
     endpoint = _endpoint(sandbox, receiver)
     sandbox.post("/webhooks", bad_signature_every=2, stale_timestamp_every=3)
     _make_coupons(sandbox, 6)

@@ -47,10 +47,10 @@ class BareTab:
         data = {"name": event, "payload": payload or {}, "router_data": {"pathname": path, "asPath": path, "query": {}}}
         self._socket.send(f"42{NAMESPACE},{json.dumps(['event', data])}")
 
-    def answers(self, quiet_seconds: float = 0.5) -> list[dict[str, Any]]:
-        """Everything the server sends until it has been quiet for so long."""
+    def answers(self, first_seconds: float = 20, quiet_seconds: float = 0.5) -> list[dict[str, Any]]:
+        """Everything the server sends until it has been quiet for so long; the first answer may take longer."""
         found = []
-        while (text := self._receive(quiet_seconds)) is not None:
+        while (text := self._receive(quiet_seconds if found else first_seconds)) is not None:
             if text.startswith(f"42{NAMESPACE},"):
                 name, update = json.loads(text.removeprefix(f"42{NAMESPACE},"))
                 if name == "event":

@@ -107,14 +107,15 @@ def test_no_log_line_holds_a_session_cookie(server: Server, owner_cookies: dict[
     with BareTab(server.url, cookies=owner_cookies) as tab:
         _hydrate(tab)
         tab.fire("reflex___state____state.there_is_no_such_handler")
-        tab.answers()
+        _hydrate(tab)
+        assert "there_is_no_such_handler" in server.log.read_text()
     assert owner_cookies[SESSION_COOKIE] not in server.log.read_text()
 
 
 def _hydrate(tab: BareTab) -> None:
     tab.fire(HYDRATE)
     assert tab.answer().get("delta")
-    tab.answers(quiet_seconds=0.2)
+    tab.answers(first_seconds=0.2, quiet_seconds=0.2)
 
 
 def _viewer(server: Server) -> dict[str, str]:

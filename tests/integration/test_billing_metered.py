@@ -128,7 +128,8 @@ async def test_somebody_in_a_hurry_does_not_wait(metering: Metering) -> None:
     await metering.use("acme-api", 50, START)
     house.clock.move_to(END)
     waiting = await metering.invoice(cast.acme)
-    assert (await house.act(waiting.id, InvoiceAction.SNAPSHOT_QUANTITIES)).totals.total == Decimal("5.00")
+    paid = await house.act(waiting.id, InvoiceAction.SNAPSHOT_QUANTITIES)
+    assert (paid.status, paid.totals.total) == (InvoiceStatus.PAID, Decimal("5.00"))
 
 
 async def test_pieces_of_a_period_add_up_with_late_usage_and_tiers(metering: Metering) -> None:

@@ -354,7 +354,7 @@ async def test_a_simulation_rates_without_storing_anything(house: House) -> None
             name="Calls",
             price={"type": "tiered", "mode": "graduated", "tiers": tiers},
             feature_key="api",
-            quantity="15",
+            quantity=Decimal(15),
             period_from=start,
             period_to=end,
             invoice_at=end,

@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import event
 
 from dashboard.billing.desk import BillingDesk
+from dashboard.billing.invoicing_app import ExternalNews
 from dashboard.billing.jobs import sweep
-from dashboard.billing.service import advance_invoice, perform_action
+from dashboard.billing.service import advance_invoice, perform_action, record_external
 from dashboard.billing.views import InvoiceAction, InvoiceStatus
+from dashboard.kit.database import STRIPE
 from dashboard.kit.locks import Locks
 from tests.billing_house import House
 from tests.billing_house import house as house
@@ -86,6 +88,24 @@ async def test_a_kill_around_a_void_voids_once(house: House, moment: str) -> Non
     voided = await house.advance(invoice.id)
     assert voided.status is InvoiceStatus.VOIDED
     assert voided.transitions[-1].actor_label == "Ann"
+
+
+async def test_news_settles_what_was_asked_before_a_kill(house: House) -> None:
+    cast = await bring_cast(house.database)
+    invoice = await house.advance((await draft_for(house.database, cast.globex, "10")).id)
+
+    def die(called: str, _subject: str) -> None:
+        if called == "void":
+            raise Killed
+
+    house.app.after_call = die
+    with pytest.raises(Killed):
+        await house.act(invoice.id, InvoiceAction.VOID)
+    async with house.database.transaction(STRIPE) as work:
+        news = ExternalNews("app_1", house.app.invoices[invoice.id], "invoice.voided", house.clock.now())
+        await record_external(work, news)
+    voided = await house.read(invoice.id)
+    assert (voided.status, voided.requested_action, voided.actions) == (InvoiceStatus.VOIDED, None, ())
 
 
 async def test_a_kill_during_a_credit_credits_once(house: House) -> None:

@@ -606,6 +606,16 @@ async def test_the_engines_own_tables_are_known_by_name_so_that_migrations_leave
     assert found == JOB_TABLES
 
 
+async def test_a_second_engine_in_the_same_process_is_refused_and_the_first_goes_on(house, tmp_path):
+    await house.start()
+    elsewhere = Jobs(f"sqlite:///{tmp_path}/elsewhere.db", CATALOGUE)
+    with pytest.raises(RuntimeError, match="one job engine"):
+        await JobEngine(elsewhere, house.functions).start()
+    await elsewhere.close()
+    await house.ask("greet", "still there")
+    assert await house.ended("greet", "still there") == "succeeded"
+
+
 async def test_every_job_of_the_catalogue_needs_its_function_and_no_other(house):
     with pytest.raises(ValueError, match="dance"):
         JobEngine(house.jobs, {**house.functions, "dance": house._nothing})

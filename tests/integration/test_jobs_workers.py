@@ -58,12 +58,12 @@ class Site:
         Path(f"{self.diary}.go").touch()
 
     async def until(self, condition) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not condition():
                 await asyncio.sleep(0.02)
 
     async def until_all_succeeded(self, keys: list[str]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             for key in keys:
                 while await self.jobs.state("walk", key) != "succeeded":
                     await asyncio.sleep(0.02)
@@ -235,7 +235,7 @@ async def test_nothing_is_lost_and_no_finished_step_repeated_while_workers_are_k
 ):
     site, workers = site_with_workers
     site.let_step_two_end()
-    team = [await site.start_worker(0.1) for _ in range(workers)]
+    team = await asyncio.gather(*(site.start_worker(0.1) for _ in range(workers)))
     keys = [f"chaos{number}" for number in range(60)]
     for start in range(0, len(keys), 20):
         noted = len(site.lines())

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from dashboard.billing.views import CollectionMethod, CustomerBilling, Workflow
+from dashboard.customers.service import delete_customer
 from dashboard.kit.errors import InvalidInput
 from dashboard.kit.inputs import parse_input
 from dashboard.stripe_app import checkout, customer_link, links, portal
@@ -227,6 +228,15 @@ async def test_defect_2_making_a_stripe_customer_in_bad_weather_makes_exactly_on
             continue
     made = (await house.stripe("GET", "/v1/customers"))["data"]
     assert [one["id"] for one in made] == [(await stored(house, customer)).stripe_customer_id]
+
+
+async def test_the_stripe_customer_of_a_deleted_customer_is_free_again(house):
+    _, acme, other = await house.install(), await house.customer(), await house.customer("Other")
+    stripe_id = await stripe_customer(house)
+    await link(house, acme, stripe_id)
+    async with house.database.transaction(ADA) as work:
+        await delete_customer(work, acme.id, guards=())
+    assert (await link(house, other, stripe_id)).stripe_customer_id == stripe_id
 
 
 async def test_defect_15_the_email_at_stripe_can_be_set_from_here(house):

@@ -336,6 +336,22 @@ async def test_several_letters_about_one_invoice_cost_one_reading(house):
     assert {event.state for event in about} == {EventState.APPLIED}
 
 
+async def test_a_refund_made_in_stripes_dashboard_shows_on_the_invoice(house):
+    app = await house.install()
+    invoice = await issued(house, await billed_customer(house, app))
+
+    async def paid():
+        return (await house.read(invoice.id)).status is S.PAID
+
+    await house.hear(app.id, until=paid)
+    [charge] = (await house.stripe("GET", "/v1/charges"))["data"]
+    await house.stripe("POST", "/v1/refunds", {"charge": charge["id"], "amount": "250"})
+    await house.hear(app.id)
+    after = await house.read(invoice.id)
+    assert after.status is S.PAID
+    assert "$2.50 of the payment were refunded." in [issue.message for issue in after.issues]
+
+
 STORIES = {
     "charge": (["pay"], S.PAID),
     "out of band": (["out_of_band"], S.PAID),

@@ -49,6 +49,7 @@ def test_a_masked_key_shows_no_more_than_four_letters_of_a_long_key_and_none_of_
 
 def test_only_sandbox_keys_are_taken_for_sandbox_keys():
     assert is_sandbox_key("sk_test_sandbox_demo")
+    assert is_sandbox_key("rk_test_sandbox_demo")
     assert not is_sandbox_key("sk_test_51AbCdEf")
     assert not is_sandbox_key("sk_live_sandbox_demo")
 

@@ -9,8 +9,10 @@ from dashboard.api.v1 import (
     customer_overrides,
     customers,
     events,
+    invoices,
     marketplace,
     meters,
+    pending_lines,
     profiles,
     stripe_webhook,
 )
@@ -25,6 +27,8 @@ for resource in (
     customers,
     customer_apps,
     checkout,
+    pending_lines,
+    invoices,
     meters,
     events,
 ):

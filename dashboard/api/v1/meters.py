@@ -8,7 +8,16 @@ from fastapi import APIRouter, Body, Header, Query, Response
 from pydantic import Field
 
 from dashboard.api.auth import Admin, Viewer
-from dashboard.api.shapes import Description, Name, ResourceKey, Time, decimal_text, nothing, reply, time_text, without_none
+from dashboard.api.shapes import (
+    Description,
+    Name,
+    ResourceKey,
+    Time,
+    decimal_text,
+    reply,
+    time_text,
+    without_none,
+)
 from dashboard.api.v1.base import PageQuery, V1Model
 from dashboard.backend import running
 from dashboard.catalog.features import features_of_meter

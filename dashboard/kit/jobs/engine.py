@@ -26,6 +26,9 @@ WORKFLOW_VERSION = "1"
 CRASHES_UNTIL_GIVEN_UP = 20
 TRANSIENT: Transient = (Unavailable, TooManyRequests, ConnectionError, TimeoutError)
 
+_started: list["JobEngine"] = []
+"""DBOS is one per process, and a second one would silently be the first."""
+
 
 class JobEngine:
     """Runs the jobs of `jobs`, each by the function of its name. One per process.
@@ -84,8 +87,12 @@ class JobEngine:
             self._start_loop(seconds, name, function)
 
     async def start(self) -> None:
-        """Takes over what a crash left behind and begins to work. Raises EngineAlreadyRunning."""
+        """Takes over what a crash left behind and begins to work. Raises EngineAlreadyRunning, and RuntimeError when
+        this process has started an engine already."""
+        if _started:
+            raise RuntimeError("a process runs one job engine at a time")
         await self._ownership.take()
+        _started.append(self)
         try:
             await self._launch()
             await self._ownership.watch(self.ring)
@@ -113,6 +120,8 @@ class JobEngine:
         await _cancel(list(self._running))
         await self._destroy()
         await self._ownership.release()
+        if self in _started:
+            _started.remove(self)
 
     def ring(self, queue: str) -> None:
         """Makes the queue be looked at now. May be called from any thread."""

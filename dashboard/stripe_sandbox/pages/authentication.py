@@ -26,7 +26,9 @@ class AuthenticationPages:
         if ctx is None or intent is None:
             return notice("Page not found", "There is nothing to authenticate here.", 404)
         if intent["status"] != "requires_action":
-            return notice("Nothing to do", "This payment does not wait for authentication any more.", link=_back(ctx, intent))
+            return notice(
+                "Nothing to do", "This payment does not wait for authentication any more.", link=_back(ctx, intent)
+            )
         return page(
             "authentication.html",
             frameable=request.query_params.get("embedded") == "1",

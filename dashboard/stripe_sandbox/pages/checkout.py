@@ -29,6 +29,7 @@ class CheckoutPages:
             return _closed(session, request)
         customer = ctx.get(session["customer"]) or {}
         given = forms.entered(
+            None,
             email=session["customer_email"] or customer.get("email") or "",
             name=customer.get("name") or "",
             **({"country": ctx.state().get("country", "US")} | _known_address(customer)),
@@ -155,4 +156,3 @@ def _known_address(customer: dict[str, Any]) -> dict[str, str]:
 
 def _tax_id(given: forms.Entered) -> dict[str, str] | None:
     return {"type": given.get("tax_id_type", "eu_vat"), "value": given.get("tax_id")} if given.get("tax_id") else None
-

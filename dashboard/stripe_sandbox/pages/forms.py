@@ -41,7 +41,7 @@ class Entered:
         return self.errors.get(name)
 
 
-def entered(form: FormData | None = None, **defaults: str) -> Entered:
+def entered(form: FormData | None = None, /, **defaults: str) -> Entered:
     """The typed values over the defaults."""
     typed = {name: value.strip() for name, value in form.items() if isinstance(value, str)} if form else {}
     return Entered(defaults | typed)
@@ -60,12 +60,14 @@ def read_method(ctx: Context, given: Entered, types: list[str]) -> dict[str, Any
     try:
         if kind == "us_bank_account":
             number = given.get("account_number") or "000123456789"
-            return payment_methods.build(ctx, {
-                "type": kind, "billing_details": details,
-                "us_bank_account": {"account_number": number, "routing_number": given.get("routing_number") or "110000000"},
-            })  # fmt: skip
+            bank = {"account_number": number, "routing_number": given.get("routing_number") or "110000000"}
+            return payment_methods.build(ctx, {"type": kind, "billing_details": details, "us_bank_account": bank})
         if kind == "sepa_debit":
-            data = {"type": kind, "billing_details": details, "sepa_debit": {"iban": given.get("iban").replace(" ", "")}}
+            data = {
+                "type": kind,
+                "billing_details": details,
+                "sepa_debit": {"iban": given.get("iban").replace(" ", "")},
+            }
             return payment_methods.build(ctx, data)
         return _read_card(ctx, given, details)
     except ApiError as error:

@@ -28,7 +28,8 @@ class InvoicePages:
         ctx, invoice = self._invoice(request)
         if ctx is None or invoice is None:
             return notice("Page not found", "This invoice link is not valid (any more).", 404)
-        given = forms.entered(country=(invoice["customer_address"] or {}).get("country") or "US", name=invoice["customer_name"] or "")  # fmt: skip
+        country = (invoice["customer_address"] or {}).get("country") or "US"
+        given = forms.entered(country=country, name=invoice["customer_name"] or "")
         intent = collection.default_intent(ctx, invoice)
         if intent and intent["last_payment_error"] and invoice["status"] in PAYABLE:
             given.errors[""] = intent["last_payment_error"]["message"]
@@ -81,7 +82,9 @@ class InvoicePages:
             seller=accounts.display_name(ctx),
             invoice=invoice,
             lines=invoice_engine.lines_of(ctx, invoice),
-            rates={entry["tax_rate_details"]["tax_rate"]: _rate_name(ctx, entry) for entry in invoice["total_taxes"] or []},
+            rates={
+                entry["tax_rate_details"]["tax_rate"]: _rate_name(ctx, entry) for entry in invoice["total_taxes"] or []
+            },
             given=given,
             payable=invoice["status"] in PAYABLE,
             processing=bool(intent and intent["status"] == "processing"),

@@ -43,7 +43,9 @@ class PortalPages:
         if ctx is None or session is None:
             return _expired()
         customer = ctx.need("customer", session["customer"], "customer")
-        given = forms.entered(name=customer["name"] or "", country=(customer["address"] or {}).get("country") or "US", default="1")
+        given = forms.entered(
+            name=customer["name"] or "", country=(customer["address"] or {}).get("country") or "US", default="1"
+        )
         return self._add_form(ctx, session, given)
 
     async def take_method(self, request: Request) -> Response:
@@ -59,7 +61,11 @@ class PortalPages:
                 return self._add_form(ctx, session, given, 422)
             ctx.save(method)
             intent = setup_intents.new_intent(ctx, customer, usage="off_session")
-            intent |= {"payment_method": method["id"], "_portal_session": session["id"], "_default": bool(given.get("default"))}
+            intent |= {
+                "payment_method": method["id"],
+                "_portal_session": session["id"],
+                "_default": bool(given.get("default")),
+            }
             ctx.save(intent)
             setup_intents.confirm_with(ctx, intent)
             if intent["status"] == "succeeded":
@@ -85,7 +91,9 @@ class PortalPages:
                 if form.get("do") == "remove":
                     payment_methods.detach(ctx, method)
                 else:
-                    customers.update(ctx, {"invoice_settings": {"default_payment_method": method["id"]}}, session["customer"])
+                    customers.update(
+                        ctx, {"invoice_settings": {"default_payment_method": method["id"]}}, session["customer"]
+                    )
         self._sandbox.sender.wake()
         return see(self._url(session, "", done=True))
 
@@ -97,7 +105,7 @@ class PortalPages:
         customer = ctx.need("customer", session["customer"], "customer")
         place = {name: value or "" for name, value in (customer["address"] or {}).items()}
         known = {name: customer[name] or "" for name in ("name", "email", "phone")}
-        return self._details_form(ctx, session, forms.entered(**known, **place))
+        return self._details_form(ctx, session, forms.entered(None, **known, **place))
 
     async def take_details(self, request: Request) -> Response:
         """The typed billing details, as far as the configuration lets them change."""
@@ -118,9 +126,7 @@ class PortalPages:
         self._sandbox.sender.wake()
         return see(self._url(session, "", done=True))
 
-    def _save_details(
-        self, ctx: Context, session: dict[str, Any], given: forms.Entered, allowed: list[str]
-    ) -> None:
+    def _save_details(self, ctx: Context, session: dict[str, Any], given: forms.Entered, allowed: list[str]) -> None:
         changes: dict[str, Any] = {name: given.get(name) for name in ("name", "email", "phone") if name in allowed}
         if "address" in allowed and (place := forms.read_address(given)):
             changes["address"] = place
@@ -132,7 +138,9 @@ class PortalPages:
     def _home(self, ctx: Context, session: dict[str, Any]) -> Response:
         customer = ctx.need("customer", session["customer"], "customer")
         invoices = [
-            invoice for invoice in ctx.find("invoice", {"customer": customer["id"]}, limit=50) if invoice["status"] != "draft"
+            invoice
+            for invoice in ctx.find("invoice", {"customer": customer["id"]}, limit=50)
+            if invoice["status"] != "draft"
         ]
         return page(
             "portal.html",
@@ -144,17 +152,13 @@ class PortalPages:
             tax_ids=ctx.find("tax_id", {"customer": customer["id"]}, newest_first=False),
         )
 
-    def _add_form(
-        self, ctx: Context, session: dict[str, Any], given: forms.Entered, status: int = 200
-    ) -> Response:
+    def _add_form(self, ctx: Context, session: dict[str, Any], given: forms.Entered, status: int = 200) -> Response:
         return page(
             "portal_add.html", status, **self._common(ctx, session), given=given,
             **forms.form_values(["card", "us_bank_account"]),
         )  # fmt: skip
 
-    def _details_form(
-        self, ctx: Context, session: dict[str, Any], given: forms.Entered, status: int = 200
-    ) -> Response:
+    def _details_form(self, ctx: Context, session: dict[str, Any], given: forms.Entered, status: int = 200) -> Response:
         allowed = _features(ctx, session)["customer_update"]["allowed_updates"]
         return page(
             "portal_details.html", status, **self._common(ctx, session), given=given, allowed=allowed,
@@ -219,7 +223,9 @@ def after_challenge(ctx: Context, intent: dict[str, Any]) -> str:
 
 def _make_default(ctx: Context, intent: dict[str, Any]) -> None:
     if intent.get("_default"):
-        customers.update(ctx, {"invoice_settings": {"default_payment_method": intent["payment_method"]}}, intent["customer"])
+        customers.update(
+            ctx, {"invoice_settings": {"default_payment_method": intent["payment_method"]}}, intent["customer"]
+        )
 
 
 def _features(ctx: Context, session: dict[str, Any]) -> dict[str, Any]:
@@ -234,6 +240,6 @@ def _after_flow(session: dict[str, Any]) -> str | None:
 def _expired() -> Response:
     return notice(
         "This link has expired",
-        "Links to the portal work for five minutes, and for an hour once opened. Ask for a new one where you came from.",
+        "Links to the portal work for five minutes, and for an hour once opened. Ask for a new one.",
         410,
     )

@@ -34,7 +34,9 @@ def see(url: str) -> RedirectResponse:
     return RedirectResponse(url, 303)
 
 
-def notice(title: str, text: str, status: int = 200, *, link: str | None = None, label: str = "Return", **more: Any) -> HTMLResponse:  # fmt: skip
+def notice(
+    title: str, text: str, status: int = 200, *, link: str | None = None, label: str = "Return", **more: Any
+) -> HTMLResponse:
     """A page that only says something: expired, gone, already done."""
     return page("notice.html", status, title=title, text=text, link=link, label=label, **more)
 

@@ -11,7 +11,7 @@ from dashboard.stripe_sandbox.routing import operation
 
 @operation("POST /v1/customers/{customer}/balance_transactions")
 def create(ctx: Context, params: dict[str, Any], customer_id: str) -> dict[str, Any]:
-    customer = ctx.need("customer", customer_id, "customer")
+    customer = ctx.need("customer", customer_id, "customer", 404)
     transaction = adjust(
         ctx, customer, params["amount"], "adjustment", currency=check_currency(params["currency"]),
         description=params.get("description"), metadata=params.get("metadata") or {},

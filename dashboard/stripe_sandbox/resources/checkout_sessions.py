@@ -62,7 +62,7 @@ def expire(ctx: Context, params: dict[str, Any], id: str) -> dict[str, Any]:
     session = ctx.need("checkout.session", id)
     if session["status"] != "open":
         raise refused(
-            f"Only Checkout Sessions with a status in [\"open\"] can be expired. This one is {session['status']}."
+            f'Only Checkout Sessions with a status in ["open"] can be expired. This one is {session["status"]}.'
         )
     return _expire(ctx, session)
 
@@ -76,7 +76,8 @@ def expire_when_due(ctx: Context, id: str) -> None:
 
 @operation("GET /v1/checkout/sessions")
 def index(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
-    where = {name: params[name] for name in ("customer", "status", "payment_intent", "subscription", "payment_link") if name in params}  # fmt: skip
+    names = ("customer", "status", "payment_intent", "subscription", "payment_link")
+    where = {name: params[name] for name in names if name in params}
     if "customer_details" in params:
         where["customer_details.email"] = params["customer_details"]["email"]
     return page(ctx, "checkout.session", params, "/v1/checkout/sessions", where)
@@ -111,8 +112,8 @@ def complete(
     address_given: dict[str, Any] | None = None,
     tax_id: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """What the page does when the form is sent. Raises the 402 of a declined card, whose effects stay; the session may be
-    left waiting for 3-D Secure (its setup intent then `requires_action`)."""
+    """What the page does when the form is sent. Raises the 402 of a declined card, whose effects stay; the session may
+    be left waiting for 3-D Secure (its setup intent then `requires_action`)."""
     intent = ctx.need("setup_intent", session["setup_intent"], "setup_intent")
     customer = _customer(ctx, session, email, name)
     _take_details(ctx, session, customer, email, name, address_given, tax_id)
@@ -140,7 +141,7 @@ def finish(ctx: Context, session: dict[str, Any], intent: dict[str, Any]) -> Non
     ctx.unschedule(session["id"])
     ctx.save(session)
     ctx.emit("checkout.session.completed", session)
-    if random.random() < 0.5:  # noqa: S311
+    if random.random() < 0.5:
         _swap_last_events(ctx, intent["id"], session["id"])
 
 
@@ -223,7 +224,9 @@ def _check(ctx: Context, params: dict[str, Any], ui_mode: str) -> None:
         _check_embedded(params, ui_mode)
     expires_at = params.get("expires_at")
     if expires_at is not None and not ctx.now + 30 * MINUTE <= expires_at <= ctx.now + DAY + MINUTE:
-        raise invalid_parameter("expires_at", "The `expires_at` timestamp must be between 30 minutes and 24 hours from now.")
+        raise invalid_parameter(
+            "expires_at", "The `expires_at` timestamp must be between 30 minutes and 24 hours from now."
+        )
     collection = params.get("tax_id_collection", {})
     if collection.get("enabled") and params.get("customer"):
         update = params.get("customer_update", {})
@@ -277,9 +280,7 @@ def _details(email: str | None, name: str | None, place: dict[str, Any] | None) 
     }  # fmt: skip
 
 
-def _customer(
-    ctx: Context, session: dict[str, Any], email: str | None, name: str | None
-) -> dict[str, Any] | None:
+def _customer(ctx: Context, session: dict[str, Any], email: str | None, name: str | None) -> dict[str, Any] | None:
     if session["customer"]:
         return ctx.need("customer", session["customer"], "customer")
     if session["customer_creation"] != "always":
@@ -345,9 +346,7 @@ def _swap_last_events(ctx: Context, intent: str, session: str) -> None:
             "UPDATE events SET id = ?, type = ?, object = ?, body = ? WHERE seq = ?",
             (row["id"], row["type"], row["object"], row["body"], seq),
         )
-    deliveries = ctx.store.all(
-        "SELECT id, event FROM deliveries WHERE event IN (?, ?)", (later["id"], earlier["id"])
-    )
+    deliveries = ctx.store.all("SELECT id, event FROM deliveries WHERE event IN (?, ?)", (later["id"], earlier["id"]))
     other = {later["id"]: earlier["id"], earlier["id"]: later["id"]}
     if {row["event"] for row in deliveries} == set(other):
         ctx.store.execute_many(

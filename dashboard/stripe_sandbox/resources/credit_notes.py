@@ -30,7 +30,8 @@ def preview(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
 @operation("GET /v1/credit_notes/preview/lines")
 def preview_lines(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
     with ctx.store.trial():
-        note = _issue(ctx, {name: value for name, value in params.items() if name not in ("limit", "starting_after", "ending_before")})  # fmt: skip
+        paging = ("limit", "starting_after", "ending_before")
+        note = _issue(ctx, {name: value for name, value in params.items() if name not in paging})
         return Rendered(copy.deepcopy(slice_page(ctx, note["_lines"], params, "/v1/credit_notes/preview/lines")))
 
 
@@ -153,9 +154,7 @@ def _check_total(ctx: Context, invoice: dict[str, Any], total: int) -> None:
         )
 
 
-def _apply_before_payment(
-    ctx: Context, invoice: dict[str, Any], note: dict[str, Any], params: dict[str, Any]
-) -> None:
+def _apply_before_payment(ctx: Context, invoice: dict[str, Any], note: dict[str, Any], params: dict[str, Any]) -> None:
     for name in ("refund_amount", "credit_amount", "out_of_band_amount", "refunds"):
         if params.get(name):
             raise invalid_parameter(name, f"{name} can only be given for a paid invoice.")
@@ -177,9 +176,7 @@ def _apply_before_payment(
         invoice_life.paid_by_credit(ctx, invoice)
 
 
-def _apply_after_payment(
-    ctx: Context, invoice: dict[str, Any], note: dict[str, Any], params: dict[str, Any]
-) -> None:
+def _apply_after_payment(ctx: Context, invoice: dict[str, Any], note: dict[str, Any], params: dict[str, Any]) -> None:
     refund, credit = params.get("refund_amount", 0), params.get("credit_amount", 0)
     outside = params.get("out_of_band_amount", 0)
     linked = [_linked_refund(ctx, entry) for entry in params.get("refunds") or []]
@@ -187,8 +184,8 @@ def _apply_after_payment(
     if given != note["total"]:
         raise ApiError(
             400,
-            "The sum of credit amount, refund amount and out of band amount must equal the credit note amount on a paid "
-            "invoice.",
+            "The sum of credit amount, refund amount and out of band amount must equal the credit note amount on a "
+            "paid invoice.",
             param="amount",
         )
     before = copy.deepcopy(invoice)
@@ -197,12 +194,19 @@ def _apply_after_payment(
         made = refunds.refund_charge(ctx, _charge_of(ctx, invoice), refund, None, {})
         linked.append((made["id"], refund))
     note["refunds"] = [
-        {"amount_refunded": amount, "payment_record_refund": None, "refund": id, "type": "refund"} for id, amount in linked
+        {"amount_refunded": amount, "payment_record_refund": None, "refund": id, "type": "refund"}
+        for id, amount in linked
     ]
     if credit:
         customer = ctx.need("customer", invoice["customer"], "customer")
         transaction = balance_transactions.adjust(
-            ctx, customer, -credit, "credit_note", currency=invoice["currency"], credit_note=note["id"], invoice=invoice["id"]
+            ctx,
+            customer,
+            -credit,
+            "credit_note",
+            currency=invoice["currency"],
+            credit_note=note["id"],
+            invoice=invoice["id"],
         )
         note["customer_balance_transaction"] = transaction["id"]
     invoice["post_payment_credit_notes_amount"] += note["total"]
@@ -279,7 +283,11 @@ def _share_of_line(ctx: Context, line: dict[str, Any], entry: dict[str, Any], wh
         raise invalid_parameter(f"{where}[amount]", "The amount must be above zero and at most the line's amount.")
     share = Decimal(amount) / line["amount"]
     taxes = [
-        tax | {"amount": round_half_up(tax["amount"] * share), "taxable_amount": round_half_up((tax["taxable_amount"] or 0) * share)}
+        tax
+        | {
+            "amount": round_half_up(tax["amount"] * share),
+            "taxable_amount": round_half_up((tax["taxable_amount"] or 0) * share),
+        }
         for tax in line["taxes"] or []
     ]  # fmt: skip
     discounts = [
@@ -287,7 +295,14 @@ def _share_of_line(ctx: Context, line: dict[str, Any], entry: dict[str, Any], wh
         for discount in line["discount_amounts"] or []
     ]
     return _line(
-        ctx, "invoice_line_item", amount, line["description"], quantity=quantity, taxes=taxes, discounts=discounts, source=line
+        ctx,
+        "invoice_line_item",
+        amount,
+        line["description"],
+        quantity=quantity,
+        taxes=taxes,
+        discounts=discounts,
+        source=line,
     )
 
 

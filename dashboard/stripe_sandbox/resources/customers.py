@@ -24,7 +24,9 @@ _PREFIX = re.compile(r"[A-Z0-9]{3,12}")
 
 @operation("POST /v1/customers")
 def create(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
-    test_clock = ctx.need("test_helpers.test_clock", params["test_clock"], "test_clock") if "test_clock" in params else None
+    test_clock = (
+        ctx.need("test_helpers.test_clock", params["test_clock"], "test_clock") if "test_clock" in params else None
+    )
     customer = ctx.new(
         "customer",
         address=None,
@@ -48,7 +50,9 @@ def create(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
         customer["created"] = test_clock["frozen_time"]
     _apply(ctx, customer, params)
     if params.get("balance"):
-        balance_transactions.adjust(ctx, customer, params["balance"], "initial", currency=ctx.state().get("currency", "usd"))
+        balance_transactions.adjust(
+            ctx, customer, params["balance"], "initial", currency=ctx.state().get("currency", "usd")
+        )
     ctx.save(customer)
     for entry in params.get("tax_id_data", []):
         tax_ids.add(ctx, customer, entry["type"], entry["value"], announce=False)
@@ -242,5 +246,3 @@ def _attach_given(ctx: Context, customer: dict[str, Any], params: dict[str, Any]
         if params.get(name):
             method = payment_methods.resolve(ctx, params[name], name)
             payment_methods.attach_to(ctx, method, customer)
-
-

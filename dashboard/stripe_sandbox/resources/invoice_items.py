@@ -197,9 +197,7 @@ def _mirror(item: dict[str, Any], line: dict[str, Any]) -> None:
     line["_tax_rates"] = [rate["id"] for rate in item["tax_rates"] or []]
 
 
-def _currency(
-    ctx: Context, params: dict[str, Any], customer: dict[str, Any], invoice: dict[str, Any] | None
-) -> str:
+def _currency(ctx: Context, params: dict[str, Any], customer: dict[str, Any], invoice: dict[str, Any] | None) -> str:
     given = params.get("currency") or (params.get("price_data") or {}).get("currency")
     if not given and params.get("pricing", {}).get("price"):
         given = ctx.need("price", params["pricing"]["price"], "pricing[price]")["currency"]
@@ -260,7 +258,10 @@ def _set_quantity(item: dict[str, Any], given: dict[str, Any]) -> None:
 
 def _check_price(price: dict[str, Any]) -> None:
     if price["type"] == "recurring":
-        raise invalid_parameter("pricing[price]", "The price specified is set to `type=recurring` but this field only accepts prices with `type=one_time`.")  # fmt: skip
+        raise invalid_parameter(
+            "pricing[price]",
+            "The price specified is set to `type=recurring` but this field only accepts prices with `type=one_time`.",
+        )
     if not price["active"]:
         raise invalid_parameter("pricing[price]", "The price specified is inactive.")
 
@@ -317,7 +318,7 @@ def _check_for_automatic_tax(ctx: Context, item: dict[str, Any], invoice: dict[s
         raise refused("Tax rates and tax amounts cannot be used with automatic tax.", param="tax_rates")
     if item.get("_tax_unspecified") and not tax.default_behavior(ctx, item["currency"]):
         raise refused(
-            "A price with tax_behavior=unspecified cannot be used with automatic tax. Set the price's tax_behavior or a "
-            "default in your tax settings.",
+            "A price with tax_behavior=unspecified cannot be used with automatic tax. Set the price's tax_behavior or "
+            "a default in your tax settings.",
             param="price_data[tax_behavior]",
         )

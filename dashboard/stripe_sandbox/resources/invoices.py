@@ -9,17 +9,28 @@ from typing import Any
 from dashboard.stripe_sandbox import collection, invoice_engine, invoice_life
 from dashboard.stripe_sandbox.context import Context, Rendered, renders
 from dashboard.stripe_sandbox.currencies import check_currency
-from dashboard.stripe_sandbox.errors import ApiError, invalid_parameter, missing_parameter, refused
+from dashboard.stripe_sandbox.errors import ApiError, invalid_parameter, missing_parameter, not_found, refused
 from dashboard.stripe_sandbox.ids import new_id
 from dashboard.stripe_sandbox.lists import listing, page, slice_page
 from dashboard.stripe_sandbox.resources import accounts, customers, discounts, invoice_items, payment_methods
 from dashboard.stripe_sandbox.resources.common import (
-    address, deleted, merge_metadata, one_of, require, save_changes, set_fields, shipping,
+    address,
+    deleted,
+    merge_metadata,
+    one_of,
+    require,
+    save_changes,
+    set_fields,
+    shipping,
 )  # fmt: skip
 from dashboard.stripe_sandbox.routing import includable, operation
 from dashboard.stripe_sandbox.search import search_page
 
 DAY = 86400
+PAYMENT_OPTIONS = (
+    "acss_debit", "bancontact", "blik", "card", "customer_balance", "konbini", "payto", "pix", "sepa_debit", "upi",
+    "us_bank_account",
+)  # fmt: skip
 PLAIN = ("description", "footer", "metadata", "statement_descriptor", "custom_fields", "account_tax_ids")
 AFTER_FINALIZE = frozenset(
     ("metadata", "auto_advance", "payment_settings", "default_payment_method", "default_source", "expand", "due_date",
@@ -51,7 +62,7 @@ def create(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
 
 @operation("GET /v1/invoices/{invoice}")
 def retrieve(ctx: Context, params: dict[str, Any], id: str) -> dict[str, Any]:
-    return ctx.need("invoice", id, "invoice_id")
+    return ctx.need("invoice", id, "invoice", 404)
 
 
 @operation("POST /v1/invoices/{invoice}")
@@ -75,7 +86,9 @@ def update(ctx: Context, params: dict[str, Any], id: str) -> dict[str, Any]:
 def delete(ctx: Context, params: dict[str, Any], id: str) -> dict[str, Any]:
     invoice = _invoice(ctx, id)
     if invoice["status"] != "draft":
-        raise refused(f"You can only delete draft invoices. Invoice {id} is {invoice['status']}.", "invoice_not_editable")
+        raise refused(
+            f"You can only delete draft invoices. Invoice {id} is {invoice['status']}.", "invoice_not_editable"
+        )
     ctx.emit("invoice.deleted", invoice)
     for line in invoice_engine.lines_of(ctx, invoice):
         item = ctx.need("invoiceitem", line["_item"])
@@ -227,7 +240,7 @@ def attach_payment(ctx: Context, params: dict[str, Any], id: str) -> dict[str, A
     invoice = _invoice(ctx, id)
     _check_payable(invoice)
     if "payment_record" in params:
-        raise ApiError(404, f"No such payment record: '{params['payment_record']}'", code="resource_missing", param="payment_record")  # fmt: skip
+        raise not_found("payment record", params["payment_record"], "payment_record")
     if "payment_intent" not in params:
         raise missing_parameter("payment_intent")
     intent = ctx.need("payment_intent", params["payment_intent"], "payment_intent")
@@ -240,7 +253,9 @@ def create_preview(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
     for name in ("subscription", "schedule"):
         if params.get(name):
             raise ApiError(404, f"No such {name}: '{params[name]}'", code="resource_missing", param=name)
-    customer = ctx.need("customer", params["customer"], "customer") if params.get("customer") else _stranger(ctx, params)
+    customer = (
+        ctx.need("customer", params["customer"], "customer") if params.get("customer") else _stranger(ctx, params)
+    )
     currency = check_currency(params.get("currency") or customer["currency"] or ctx.state().get("currency", "usd"))
     invoice = new_draft(ctx, customer, currency, "charge_automatically")
     invoice["_preview_customer"] = _preview_customer(params)
@@ -317,7 +332,7 @@ def new_draft(ctx: Context, customer: dict[str, Any], currency: str, collection_
 
 
 def _invoice(ctx: Context, id: str) -> dict[str, Any]:
-    return ctx.need("invoice", id, "invoice_id")
+    return ctx.need("invoice", id, "invoice", 404)
 
 
 def _apply(ctx: Context, invoice: dict[str, Any], params: dict[str, Any]) -> None:
@@ -339,7 +354,9 @@ def _apply(ctx: Context, invoice: dict[str, Any], params: dict[str, Any]) -> Non
     if "default_payment_method" in params:
         _set_default_method(ctx, invoice, params["default_payment_method"])
     if params.get("default_source"):
-        raise ApiError(400, f"No such source: '{params['default_source']}'", code="resource_missing", param="default_source")
+        raise ApiError(
+            400, f"No such source: '{params['default_source']}'", code="resource_missing", param="default_source"
+        )
     if "discounts" in params:
         invoice["discounts"] = discounts.place(
             ctx, params["discounts"], customer=invoice["customer"], invoice=invoice["id"], currency=invoice["currency"]
@@ -354,7 +371,9 @@ def _apply(ctx: Context, invoice: dict[str, Any], params: dict[str, Any]) -> Non
         invoice["issuer"] = params["issuer"]
     for name in ("on_behalf_of", "application_fee_amount", "transfer_data", "shipping_cost"):
         if params.get(name):
-            raise refused(f"{name} needs a connected platform or shipping rates, which this account does not have.", param=name)
+            raise refused(
+                f"{name} needs a connected platform or shipping rates, which this account does not have.", param=name
+            )
     _set_due_date(ctx, invoice, params)
 
 
@@ -384,7 +403,8 @@ def _check_collection(invoice: dict[str, Any], customer: dict[str, Any]) -> None
         return
     if not customer["email"]:
         raise refused(
-            "Missing email. In order to create invoices that are sent to the customer, the customer must have a valid email.",
+            "Missing email. In order to create invoices that are sent to the customer, the customer must have a valid "
+            "email.",
             param="customer",
         )
     if invoice["due_date"] is None:
@@ -422,8 +442,8 @@ def _check_method(invoice: dict[str, Any], method: dict[str, Any], param: str = 
     if method["customer"] != invoice["customer"]:
         raise invalid_parameter(
             param,
-            f"The customer does not have a payment method with the ID {method['id']}. The payment method must be attached "
-            "to the customer.",
+            f"The customer does not have a payment method with the ID {method['id']}. The payment method must be "
+            "attached to the customer.",
             "resource_missing",
         )
 
@@ -435,12 +455,10 @@ def _set_payment_settings(invoice: dict[str, Any], given: dict[str, Any]) -> Non
     if "payment_method_types" in given:
         settings["payment_method_types"] = given["payment_method_types"] or None
     if "payment_method_options" in given:
-        kinds = ("acss_debit", "bancontact", "blik", "card", "customer_balance", "konbini", "payto", "pix", "sepa_debit",
-                 "upi", "us_bank_account")  # fmt: skip
         options = given["payment_method_options"]
-        settings["payment_method_options"] = {kind: None for kind in kinds} | {
-            kind: _payment_option(kind, value) for kind, value in options.items() if value
-        }
+        shown: dict[str, Any] = dict.fromkeys(PAYMENT_OPTIONS)
+        shown.update({kind: _payment_option(kind, value) for kind, value in options.items() if value})
+        settings["payment_method_options"] = shown
 
 
 def _payment_option(kind: str, value: dict[str, Any]) -> dict[str, Any]:
@@ -457,12 +475,17 @@ def _payment_option(kind: str, value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _set_rendering(invoice: dict[str, Any], given: dict[str, Any]) -> None:
-    shown = invoice["rendering"] or {"amount_tax_display": None, "pdf": None, "template": None, "template_version": None}
+    shown = invoice["rendering"] or {
+        "amount_tax_display": None,
+        "pdf": None,
+        "template": None,
+        "template_version": None,
+    }
     for name in ("amount_tax_display", "template", "template_version"):
         if name in given:
             shown[name] = given[name] or None
     if "pdf" in given:
-        shown["pdf"] = {"page_size": given["pdf"].get("page_size", "auto")}
+        shown |= {"pdf": {"page_size": given["pdf"].get("page_size", "auto")}}
     invoice["rendering"] = shown
 
 
@@ -472,9 +495,11 @@ def _check_late_edit(invoice: dict[str, Any], params: dict[str, Any]) -> None:
     if late or (invoice["status"] != "open" and set(params) - {"metadata"}):
         field = late[0] if late else sorted(set(params) - {"metadata"})[0]
         raise ApiError(
-            400, f"Finalized invoices can't be updated in this way: {field} cannot be changed.", code="invoice_not_editable",
+            400,
+            f"Finalized invoices can't be updated in this way: {field} cannot be changed.",
+            code="invoice_not_editable",
             param=field,
-        )  # fmt: skip
+        )
 
 
 def _check_payable(invoice: dict[str, Any]) -> None:
@@ -552,9 +577,7 @@ def _revise(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
     return invoice
 
 
-def _add_preview_item(
-    ctx: Context, invoice: dict[str, Any], customer: dict[str, Any], entry: dict[str, Any]
-) -> None:
+def _add_preview_item(ctx: Context, invoice: dict[str, Any], customer: dict[str, Any], entry: dict[str, Any]) -> None:
     given = {name: value for name, value in entry.items() if name not in ("price", "invoiceitem")}
     if "price" in entry:
         given["pricing"] = {"price": entry["price"]}

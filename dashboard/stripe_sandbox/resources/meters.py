@@ -112,7 +112,8 @@ def summaries(ctx: Context, params: dict[str, Any], id: str) -> dict[str, Any]:
     start, end = params["start_time"], params["end_time"]
     if end <= start or start % 60 or end % 60:
         raise invalid_parameter("end_time", "start_time and end_time must be whole minutes, and end after start.")
-    step = {"day": 86400, "hour": 3600}.get(params.get("value_grouping_window", ""), end - start)
+    windows = {"day": 86400, "hour": 3600}
+    step = windows.get(params.get("value_grouping_window", ""), int(end) - int(start))
     events = [
         event
         for event in ctx.find("billing.meter_event", {"parent": id}, newest_first=False)

@@ -28,10 +28,13 @@ def confirm(ctx: Context, params: dict[str, Any], id: str) -> dict[str, Any]:
     if params.get("payment_method_data"):
         method = ctx.save(payment_methods.build(ctx, params["payment_method_data"]))
     elif params.get("payment_method") or intent["payment_method"]:
-        method = payment_methods.resolve(ctx, params.get("payment_method") or intent["payment_method"], "payment_method")
+        method = payment_methods.resolve(
+            ctx, params.get("payment_method") or intent["payment_method"], "payment_method"
+        )
     else:
         raise refused(
-            "You cannot confirm this PaymentIntent because it's missing a payment method.", "payment_intent_unexpected_state"
+            "You cannot confirm this PaymentIntent because it's missing a payment method.",
+            "payment_intent_unexpected_state",
         )
     if method["customer"] and method["customer"] != intent["customer"]:
         raise invalid_parameter("payment_method", "The payment method belongs to another customer.")
@@ -61,5 +64,6 @@ def cancel(ctx: Context, params: dict[str, Any], id: str) -> dict[str, Any]:
 def _refuse_unless(intent: dict[str, Any], verb: str, *states: str) -> None:
     if intent["status"] not in states:
         raise refused(
-            f"This PaymentIntent's status is {intent['status']}: it cannot be {verb}.", "payment_intent_unexpected_state"
+            f"This PaymentIntent's status is {intent['status']}: it cannot be {verb}.",
+            "payment_intent_unexpected_state",
         )

@@ -118,7 +118,7 @@ def build(ctx: Context, given: dict[str, Any]) -> dict[str, Any]:
         if kind == "paypal":
             method["paypal"] = {"country": None, "payer_email": None, "payer_id": None}
     else:
-        raise invalid_parameter("type", f"The payment method type \"{kind}\" is not activated for your account.")
+        raise invalid_parameter("type", f'The payment method type "{kind}" is not activated for your account.')
     method["metadata"] = given.get("metadata") or {}
     method["allow_redisplay"] = given.get("allow_redisplay", "unspecified")
     return method
@@ -132,7 +132,8 @@ def attach_to(
         return method
     if method["customer"]:
         raise refused(
-            "The payment method you provided has already been attached to a customer.", "payment_method_unexpected_state"
+            "The payment method you provided has already been attached to a customer.",
+            "payment_method_unexpected_state",
         )
     behaviour = method.get("_behaviour", "ok")
     if behaviour.startswith("decline:") and method["type"] == "card" and not set_up:
@@ -173,7 +174,9 @@ def _card_from(ctx: Context, given: dict[str, Any], details: dict[str, Any]) -> 
         return _new_card(ctx, card, given, details)
     for name in ("number", "exp_month", "exp_year"):
         if name not in given:
-            raise ApiError(400, f"Missing required param: card[{name}].", code="parameter_missing", param=f"card[{name}]")
+            raise ApiError(
+                400, f"Missing required param: card[{name}].", code="parameter_missing", param=f"card[{name}]"
+            )
     return from_number(ctx, given["number"], given, details)
 
 
@@ -191,15 +194,17 @@ def from_number(ctx: Context, number: str, given: dict[str, Any], details: dict[
         raise ApiError(402, message, type="card_error", code=code, param="number")
     year = int(given.get("exp_year", 2040))
     if not 1 <= int(given.get("exp_month", 12)) <= 12:
-        raise ApiError(402, "Your card's expiration month is invalid.", type="card_error", code="invalid_expiry_month", param="exp_month")  # fmt: skip
+        raise _card_error("Your card's expiration month is invalid.", "invalid_expiry_month", "exp_month")
     if year < 1970 + ctx.now // 31_556_952:
-        raise ApiError(402, "Your card's expiration year is invalid.", type="card_error", code="invalid_expiry_year", param="exp_year")  # fmt: skip
+        raise _card_error("Your card's expiration year is invalid.", "invalid_expiry_year", "exp_year")
     return _new_card(ctx, card, given, details)
 
 
-def _new_card(
-    ctx: Context, card: cards.Card, given: dict[str, Any], details: dict[str, Any]
-) -> dict[str, Any]:
+def _card_error(message: str, code: str, param: str) -> ApiError:
+    return ApiError(402, message, type="card_error", code=code, param=param)
+
+
+def _new_card(ctx: Context, card: cards.Card, given: dict[str, Any], details: dict[str, Any]) -> dict[str, Any]:
     facts = {
         "brand": card.brand,
         "checks": {
@@ -252,9 +257,7 @@ def _new_sepa_debit(ctx: Context, given: dict[str, Any], details: dict[str, Any]
     return _new(ctx, "sepa_debit", facts, details, "ok")
 
 
-def _new(
-    ctx: Context, kind: str, facts: dict[str, Any], details: dict[str, Any], behaviour: str
-) -> dict[str, Any]:
+def _new(ctx: Context, kind: str, facts: dict[str, Any], details: dict[str, Any], behaviour: str) -> dict[str, Any]:
     method = ctx.new("payment_method", type=kind, metadata={}, allow_redisplay="unspecified", _behaviour=behaviour)
     method["billing_details"] |= details
     method[kind] = facts

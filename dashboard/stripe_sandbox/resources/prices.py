@@ -73,9 +73,7 @@ def currency_options_of(ctx: Context, shown: dict[str, Any]) -> dict[str, Any]:
     return {shown["currency"]: own}
 
 
-def new_price(
-    ctx: Context, given: dict[str, Any], product: dict[str, Any], *, active: bool = True
-) -> dict[str, Any]:
+def new_price(ctx: Context, given: dict[str, Any], product: dict[str, Any], *, active: bool = True) -> dict[str, Any]:
     """A price of the product. Raises for amounts that are missing, negative, or doubled."""
     currency = check_currency(given["currency"])
     one_of(given, "unit_amount", "unit_amount_decimal", "custom_unit_amount")

@@ -9,6 +9,8 @@ from dashboard.stripe_sandbox.lists import page
 from dashboard.stripe_sandbox.resources.common import one_of, update
 from dashboard.stripe_sandbox.routing import operation
 
+CARD_REFUND = {"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"}
+
 
 @operation("POST /v1/refunds")
 def create(ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
@@ -63,11 +65,13 @@ def refund_charge(
         raise refused(f"Charge {charge['id']} has been charged back; cannot issue a refund.", "charge_disputed")
     if not left:
         raise refused(f"Charge {charge['id']} has already been refunded.", "charge_already_refunded")
-    amount = left if amount is None else amount
+    amount = amount if amount is not None else int(left)
     if amount <= 0:
         raise invalid_parameter("amount", "Invalid positive integer", "parameter_invalid_integer")
     if amount > left:
-        raise invalid_parameter("amount", f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left}).")
+        raise invalid_parameter(
+            "amount", f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})."
+        )
     refund = ctx.new(
         "refund",
         amount=amount,
@@ -75,7 +79,7 @@ def refund_charge(
         charge=charge["id"],
         currency=charge["currency"],
         customer=charge["customer"],
-        destination_details={"card": {"type": "refund", "reference_status": "pending", "reference_type": "acquirer_reference_number"}, "type": "card"},
+        destination_details={"card": dict(CARD_REFUND), "type": "card"},
         metadata=metadata,
         payment_intent=charge["payment_intent"],
         payment_method=charge["payment_method"],

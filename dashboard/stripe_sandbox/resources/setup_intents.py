@@ -64,7 +64,8 @@ def confirm(ctx: Context, params: dict[str, Any], id: str) -> dict[str, Any]:
     _take_method(ctx, intent, params)
     if not intent["payment_method"]:
         raise refused(
-            "You cannot confirm this SetupIntent because it's missing a payment method.", "setup_intent_unexpected_state"
+            "You cannot confirm this SetupIntent because it's missing a payment method.",
+            "setup_intent_unexpected_state",
         )
     confirm_with(ctx, intent, params.get("return_url"))
     if error := _fatal(ctx, intent):
@@ -106,7 +107,9 @@ def new_intent(
         "client_secret": f"{intent['id']}_secret_{secret(25)}",
         "customer": customer["id"] if customer else None,
         "excluded_payment_method_types": excluded,
-        "payment_method_options": {"card": {"mandate_options": None, "network": None, "request_three_d_secure": "automatic"}},
+        "payment_method_options": {
+            "card": {"mandate_options": None, "network": None, "request_three_d_secure": "automatic"}
+        },
         "payment_method_types": types,
         "status": "requires_payment_method",
     }
@@ -169,7 +172,12 @@ def authenticate(ctx: Context, intent: dict[str, Any], approved: bool) -> None:
         "payment_method": ctx.render(method),
         "type": "invalid_request_error",
     }
-    intent |= {"last_setup_error": error, "next_action": None, "payment_method": None, "status": "requires_payment_method"}
+    intent |= {
+        "last_setup_error": error,
+        "next_action": None,
+        "payment_method": None,
+        "status": "requires_payment_method",
+    }
     _attempt(ctx, intent, method, "failed", error)
     ctx.save(intent)
     ctx.emit("setup_intent.setup_failed", intent)
@@ -261,14 +269,16 @@ def _mandate(ctx: Context, method: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mandate_details(method: dict[str, Any]) -> dict[str, Any]:
-    return {"reference": method["id"][-10:], "url": "https://example.com/mandate"} if method["type"] == "sepa_debit" else {}
+    return (
+        {"reference": method["id"][-10:], "url": "https://example.com/mandate"}
+        if method["type"] == "sepa_debit"
+        else {}
+    )
 
 
 def _refuse_checkout_owned(ctx: Context, intent: dict[str, Any]) -> None:
     if intent.get("_checkout_session"):
-        raise refused(
-            "You cannot perform this action on this SetupIntent: it was created by a Checkout Session and is managed there."
-        )
+        raise refused("You cannot perform this action on this SetupIntent: a Checkout Session made it and manages it.")
 
 
 def _unexpected_state(intent: dict[str, Any], verb: str) -> ApiError:

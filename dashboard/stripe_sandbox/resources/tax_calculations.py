@@ -64,7 +64,9 @@ def line_items(ctx: Context, params: dict[str, Any], id: str) -> dict[str, Any]:
 @includable("tax.calculation", "line_items")
 def lines_of(ctx: Context, shown: dict[str, Any]) -> dict[str, Any]:
     lines = ctx.need("tax.calculation", shown["id"])["_lines"]
-    return listing([dict(line) for line in lines[:10]], f"/v1/tax/calculations/{shown['id']}/line_items", len(lines) > 10)
+    return listing(
+        [dict(line) for line in lines[:10]], f"/v1/tax/calculations/{shown['id']}/line_items", len(lines) > 10
+    )
 
 
 def _line(
@@ -121,7 +123,9 @@ def _breakdown(
 def _buyer(details: dict[str, Any]) -> dict[str, Any]:
     shipping = details.get("address_source") == "shipping"
     place = address(details.get("address"))
-    exempt = {"customer_exempt": "exempt", "reverse_charge": "reverse"}.get(details.get("taxability_override", ""), "none")
+    exempt = {"customer_exempt": "exempt", "reverse_charge": "reverse"}.get(
+        details.get("taxability_override", ""), "none"
+    )
     return {
         "address": None if shipping else place,
         "shipping": {"address": place} if shipping else None,

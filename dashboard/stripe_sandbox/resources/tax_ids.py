@@ -12,12 +12,12 @@ from dashboard.stripe_sandbox.routing import operation
 
 @operation("POST /v1/customers/{customer}/tax_ids")
 def create(ctx: Context, params: dict[str, Any], customer_id: str) -> dict[str, Any]:
-    return add(ctx, ctx.need("customer", customer_id, "customer"), params["type"], params["value"])
+    return add(ctx, ctx.need("customer", customer_id, "customer", 404), params["type"], params["value"])
 
 
 @operation("GET /v1/customers/{customer}/tax_ids")
 def index(ctx: Context, params: dict[str, Any], customer_id: str) -> dict[str, Any]:
-    ctx.need("customer", customer_id, "customer")
+    ctx.need("customer", customer_id, "customer", 404)
     return page(ctx, "tax_id", params, f"/v1/customers/{customer_id}/tax_ids", {"customer": customer_id})
 
 

@@ -3,11 +3,10 @@
 import copy
 from typing import Any
 
-from dashboard.stripe_sandbox.context import Context
+from dashboard.stripe_sandbox.context import Context, renders
 from dashboard.stripe_sandbox.errors import invalid_parameter, missing_parameter
 from dashboard.stripe_sandbox.lists import slice_page
 from dashboard.stripe_sandbox.routing import operation
-from dashboard.stripe_sandbox.context import renders
 
 
 @operation("POST /v1/tax/registrations")

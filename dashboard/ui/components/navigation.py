@@ -46,6 +46,7 @@ def search_box(value: Text, on_search: Handler, label: str, placeholder: str = "
             ),
         ),
         role="search",
+        aria_label=label,
         class_name="relative w-full sm:w-72",
     )
 

@@ -297,9 +297,12 @@ def _details_card() -> rx.Component:
             ("Supplier", _or_none(invoice.supplier)),
             ("Period", _or_none(invoice.period)),
             ("Created", ui.exact_time(invoice.created)),
-            ("Waits for usage until", _when(invoice.collection_at)),
+            (
+                "Waits for usage until",
+                rx.cond(invoice.collection_at.iso != "", ui.exact_time(invoice.collection_at), "no waiting"),
+            ),
             ("Issued", _when(invoice.issued)),
-            ("Due", _when(invoice.due)),
+            ("Due", rx.cond(invoice.due.iso != "", ui.exact_time(invoice.due), "at once")),
             ("Paid", _when(invoice.paid)),
             ("Id", ui.identifier(invoice.id)),
         ),
@@ -371,7 +374,7 @@ def _credit_form() -> rx.Component:
         ),
         ui.text_field("reason", "Reason", errors=S.errors, id="credit-reason", optional=True),
         rx.cond(
-            S.invoice.payment == "paid",
+            S.invoice.document == "paid",
             ui.checkbox_field("refund", "Refund it to the payment method"),
             rx.fragment(),
         ),

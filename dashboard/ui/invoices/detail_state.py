@@ -391,5 +391,6 @@ def _timeline(invoice: Invoice, events: tuple[StripeEvent, ...], now: datetime) 
             detail=event.reason or "",
             actor="Stripe event",
         )
-        steps.append((event.created_at, number, entry))
+        # Stripe's clock counts whole seconds; the order of arrival is the finer one.
+        steps.append((event.received_at, number, entry))
     return [entry for _, _, entry in sorted(steps, key=lambda step: step[:2], reverse=True)]

@@ -27,9 +27,7 @@ def invoice_row(row: rx.Var[InvoiceRow]) -> rx.Component:
         ui.cell(
             ui.inline(
                 ui.status_badge(row.document, DOCUMENT),
-                rx.cond(
-                    (row.payment != "") & (row.payment != "paid"), ui.status_badge(row.payment, PAYMENT), rx.fragment()
-                ),
+                rx.cond(row.payment != "", ui.status_badge(row.payment, PAYMENT), rx.fragment()),
             ),
             rx.cond(row.problem != "", rx.el.p(row.problem, class_name="mt-1 text-xs text-danger-ink"), rx.fragment()),
         ),

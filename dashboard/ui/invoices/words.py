@@ -26,7 +26,6 @@ PAYMENT = {
     "processing": Status("Payment processing", "progress"),
     "failed": Status("Payment failed", "danger"),
     "action_required": Status("Action required", "warning"),
-    "paid": Status("Paid", "success"),
 }
 SYNC = {
     "pending": Status("Not in Stripe yet", "neutral", "cloud-off"),
@@ -62,7 +61,6 @@ _PAYMENT_OF = {
     InvoiceStatus.PAYMENT_PENDING: "pending",
     InvoiceStatus.PAYMENT_FAILED: "failed",
     InvoiceStatus.PAYMENT_ACTION_REQUIRED: "action_required",
-    InvoiceStatus.PAID: "paid",
 }
 
 STATUS_WORDS = {
@@ -127,7 +125,7 @@ def document_of(invoice: Invoice | InvoiceSummary) -> str:
 
 
 def payment_of(invoice: Invoice | InvoiceSummary) -> str:
-    """The payment axis: a key of `PAYMENT`, empty while there is nothing to pay yet or it is told already."""
+    """The payment axis: a key of `PAYMENT`, empty where the document already tells it."""
     return _PAYMENT_OF.get(invoice.status, "")
 
 

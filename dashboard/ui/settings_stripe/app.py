@@ -22,7 +22,7 @@ def app_page() -> rx.Component:
         ),
         rx.cond(
             StripeAppPage.loading,
-            ui.stack(ui.skeleton("h-7 w-64"), ui.skeleton_card(4), ui.skeleton_card(4), gap=6),
+            ui.stack(ui.page_header("Stripe"), ui.skeleton_card(4), ui.skeleton_card(4), gap=6),
             rx.cond(StripeAppPage.problem, _missing(), _page()),
         ),
         gap=4,

@@ -26,7 +26,7 @@ def setup_steps() -> rx.Component:
             ("profile", profile_step()),
             ("default", _default()),
             ("done", _done()),
-            ui.stack(ui.skeleton("h-7 w-64"), ui.skeleton_card(4), gap=6),
+            ui.stack(ui.page_header("Set up billing"), ui.skeleton_card(4), gap=6, class_name=WIDTH),
         ),
     )
 

@@ -1,0 +1,181 @@
+"""The main road in a real browser: connect Stripe, bill a customer, see the invoice paid, in a second browser too."""
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from conftest import Accessible, Picture
+from playwright.sync_api import Browser, Page, expect
+from settings_support import House, open_house
+
+PATIENCE = 30_000
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A Meterdesk without a public address: everything it learns of Stripe, it learns by polling."""
+    yield from open_house(tmp_path_factory.mktemp("road"))
+
+
+@pytest.fixture
+def page(browser: Browser, house: House) -> Iterator[Page]:
+    context = house.sign_in(browser)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def onlooker(browser: Browser, house: House) -> Iterator[Page]:
+    """Somebody else of the team, in a browser of their own, who only watches."""
+    context = house.sign_in(browser)
+    yield context.new_page()
+    context.close()
+
+
+def connect(page: Page, method: str) -> None:
+    """Stripe with a billing profile of this method, by the wizard; as the new default."""
+    page.goto("/settings/stripe")
+    if page.get_by_role("button", name="Install", exact=True).is_visible() or page.get_by_text("Connect your").count():
+        page.get_by_role("button", name="Install", exact=True).click()
+    page.get_by_role("button", name="Try without a Stripe account").click()
+    page.get_by_role("button", name="Install Stripe app").click()
+    page.get_by_role("button", name=method).click()
+    page.get_by_role("button", name="Create Billing Profile").click()
+    page.get_by_role("button", name="Start Billing").click()
+
+
+def create_customer(page: Page, name: str, key: str, email: str) -> None:
+    """A new customer; ends on their page."""
+    page.goto("/customers")
+    page.get_by_role("button", name="Create Customer").click()
+    form = page.get_by_role("dialog")
+    form.get_by_label("Name", exact=True).fill(name)
+    form.get_by_label("Key").fill(key)
+    form.get_by_label("E-mail").fill(email)
+    form.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+
+
+def invoice(page: Page, description: str, quantity: str, unit_price: str) -> None:
+    """A charge by hand, invoiced at once; ends on the invoice's page."""
+    page.get_by_role("button", name="Add charge").click()
+    form = page.get_by_role("dialog")
+    form.get_by_label("Description").fill(description)
+    form.get_by_label("Quantity").fill(quantity)
+    form.get_by_label("Unit price").fill(unit_price)
+    form.get_by_role("button", name="Add charge").click()
+    expect(page.get_by_text(description)).to_be_visible()
+    page.get_by_role("button", name="Invoice now").click()
+    page.wait_for_url(re.compile(r"/invoices/\w{26}$"))
+
+
+def test_from_an_empty_desk_to_a_paid_invoice_by_auto_collection(
+    page: Page, onlooker: Page, house: House, picture: Picture, accessible: Accessible
+) -> None:
+    page.goto("/")
+    expect(page.get_by_text("Five steps from nothing to a paid invoice.")).to_be_visible()
+    accessible(page)
+    picture(page, "home-empty")
+    connect(page, "Auto Collection")
+
+    create_customer(page, "Acme GmbH", "acme", "billing@acme.test")
+    expect(page.get_by_text("What this customer still needs")).to_be_visible(timeout=PATIENCE)
+    accessible(page)
+    picture(page, "customer-new")
+    page.get_by_role("button", name="Create checkout link").click()
+    link = page.get_by_role("link", name="Open").first
+    expect(link).to_be_visible(timeout=PATIENCE)
+    session = re.search(r"cs_test_\w+", link.get_attribute("href") or "")
+    assert session is not None
+    house.sandbox("POST", f"/checkout/{session[0]}/complete", payment_method="pm_card_visa", email="billing@acme.test")
+    expect(page.get_by_text("Visa ending 4242")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Ready to bill")).to_be_visible(timeout=PATIENCE)
+    accessible(page)
+    picture(page, "customer-ready")
+
+    invoice(page, "Onboarding workshop", "2", "150.25")
+    onlooker.goto(page.url)
+    expect(onlooker.get_by_text("$300.50").first).to_be_visible()
+    for desk in (page, onlooker):
+        badge = desk.get_by_role("banner").or_(desk.get_by_role("main")).get_by_text("Paid", exact=True).first
+        expect(badge).to_be_visible(timeout=PATIENCE)
+        expect(desk.get_by_text("Status at Stripe").locator("xpath=following-sibling::*[1]")).to_have_text(
+            "paid", timeout=PATIENCE
+        )
+    accessible(page)
+    picture(page, "invoice-paid")
+    page.get_by_text("Onboarding workshop").first.click()
+    expect(page.get_by_text("Why this amount")).to_be_visible()
+
+    page.goto("/invoices")
+    expect(page.get_by_role("row").filter(has_text="Acme GmbH")).to_contain_text("Paid")
+    accessible(page)
+    picture(page, "invoices")
+    page.goto("/stripe/events?state=applied")
+    expect(page.get_by_text("invoice.paid").first).to_be_visible()
+    accessible(page)
+    picture(page, "stripe-events")
+    page.goto("/")
+    expect(page.get_by_text("$300.50").first).to_be_visible()
+    accessible(page)
+    picture(page, "home")
+
+
+def test_an_invoice_that_is_sent_is_paid_on_its_hosted_page(
+    page: Page, house: House, picture: Picture, accessible: Accessible
+) -> None:
+    page.goto("/settings/billing-profiles")
+    if not page.get_by_text("Auto Collection").count():
+        connect(page, "Auto Collection")
+    create_customer(page, "Globex Corp", "globex", "invoices@globex.test")
+    page.get_by_role("button", name="Change", exact=True).click()
+    form = page.get_by_role("dialog")
+    form.get_by_label("Collection").select_option("send_invoice")
+    form.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("set for this customer")).to_be_visible()
+    page.get_by_role("button", name="Create in Stripe").click()
+    expect(page.get_by_text("Ready to bill")).to_be_visible(timeout=PATIENCE)
+
+    invoice(page, "Consulting, November", "8", "120")
+    expect(page.get_by_text("Issued", exact=True).first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("link", name="Hosted invoice page")).to_be_visible(timeout=PATIENCE)
+    accessible(page)
+    picture(page, "invoice-sent")
+    stripe_invoice = re.search(r"in_\w+", page.get_by_role("main").inner_text())
+    assert stripe_invoice is not None
+    house.sandbox("POST", f"/invoices/{stripe_invoice[0]}/pay_page", payment_method="pm_card_visa")
+    expect(page.get_by_text("Status at Stripe").locator("xpath=following-sibling::*[1]")).to_have_text(
+        "paid", timeout=PATIENCE
+    )
+
+
+def test_pages_of_usage_show_what_came_in(page: Page, house: House, picture: Picture, accessible: Accessible) -> None:
+    page.goto("/events")
+    expect(page.get_by_text("No events yet")).to_be_visible()
+    accessible(page)
+    page.goto("/meters")
+    page.get_by_role("button", name="Create meter").click()
+    form = page.get_by_role("dialog")
+    form.get_by_label("Key").fill("tokens_total")
+    form.get_by_label("Event type").fill("prompt")
+    form.get_by_label("Value").fill("$.tokens")
+    accessible(page)
+    form.get_by_role("button", name="Create meter").click()
+    expect(page.get_by_role("heading", name="tokens_total", level=1)).to_be_visible()
+    page.goto("/settings/api-keys")
+    expect(page.get_by_role("heading", name="API keys", level=1)).to_be_visible()
+    page.goto("/events")
+    expect(page.get_by_text("No events yet")).to_be_visible()
+    event = {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "app",
+        "type": "prompt",
+        "subject": "acme",
+        "data": {"tokens": 7},
+    }
+    answer = httpx.post(
+        f"{house.server.url}/api/v1/events", json=event, headers={"Authorization": "Bearer e2e-key"}, timeout=10
+    )
+    assert answer.status_code == 401, "an event without a key is refused"
