@@ -37,7 +37,7 @@ def operations_of(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def objects_of(spec: dict[str, Any]) -> dict[str, Any]:
-    """For every object: `blank` (always-present fields), `dated` (has a `created`) and `expand` (a tree of references)."""
+    """For every object: `blank` (always-present fields), `dated` (has a `created`) and `expand` (its references)."""
     schemas = spec["components"]["schemas"]
     return {
         name: {

@@ -69,8 +69,8 @@ def pay_now(
     if method is None:
         customer = ctx.need("customer", invoice["customer"], "customer")
         raise refused(
-            f"Cannot charge a customer that has no active card: {customer['id']} has no default payment method. Set one "
-            "on the customer or the invoice.",
+            f"Cannot charge a customer that has no active card: {customer['id']} has no default payment method. Set "
+            "one on the customer or the invoice.",
             "missing",
         )
     attempt(ctx, invoice, method, off_session=off_session)

@@ -38,8 +38,10 @@ class Console:
             "SELECT kind, count(*) AS n FROM objects WHERE account = ? GROUP BY kind ORDER BY kind", (account,)
         )
         rows = self._store.all(
-            "SELECT seq, id, kind, created, customer, body ->> '$.status' AS status, coalesce(body ->> '$.number',"
-            " body ->> '$.name', body ->> '$.description', body ->> '$.url') AS label FROM objects WHERE account = ? AND (? = '' OR kind = ?) AND seq < ? ORDER BY seq DESC LIMIT ?",
+            "SELECT seq, id, kind, created, customer, json_extract(body, '$.status') AS status,"
+            " coalesce(json_extract(body, '$.number'), json_extract(body, '$.name'), json_extract(body, '$.description'),"
+            " json_extract(body, '$.url')) AS label FROM objects"
+            " WHERE account = ? AND (? = '' OR kind = ?) AND seq < ? ORDER BY seq DESC LIMIT ?",
             (account, kind, kind, before or 1 << 60, PER_PAGE + 1),
         )
         return self._page(
@@ -60,7 +62,8 @@ class Console:
         if ctx is None or obj is None:
             return notice("Not found", f"There is no {id}.", 404, link="/", label="Console")
         events = self._store.all(
-            "SELECT id, type, created, pending FROM events WHERE account = ? AND object = ? ORDER BY seq DESC LIMIT 100",
+            "SELECT id, type, created, pending FROM events WHERE account = ? AND object = ?"
+            " ORDER BY seq DESC LIMIT 100",
             (ctx.account, id),
         )
         shown = ctx.render(obj)
@@ -191,8 +194,9 @@ class Console:
 
     def _deliveries(self, where: str, values: tuple[Any, ...], limit: int) -> list[Any]:
         return self._store.all(
-            "SELECT d.*, e.type, o.body ->> '$.url' AS url FROM deliveries d JOIN events e ON e.id = d.event"
-            f" LEFT JOIN objects o ON o.id = d.endpoint AND o.account = d.account WHERE {where} ORDER BY d.id DESC LIMIT {limit}",
+            "SELECT d.*, e.type, json_extract(o.body, '$.url') AS url FROM deliveries d JOIN events e ON e.id = d.event"
+            " LEFT JOIN objects o ON o.id = d.endpoint AND o.account = d.account"
+            f" WHERE {where} ORDER BY d.id DESC LIMIT {limit}",
             values,
         )
 
@@ -208,7 +212,8 @@ class Console:
         chosen = request.query_params.get("account") or (accounts[0] if accounts else "")
         return page(
             template, active=active, accounts=accounts, account=chosen, version=API_VERSION,
-            now=self._sandbox.clock.now(), offset=self._sandbox.clock.offset, base_url=self._sandbox.base_url, path=request.url.path, **values,
+            now=self._sandbox.clock.now(), offset=self._sandbox.clock.offset, base_url=self._sandbox.base_url,
+            path=request.url.path, **values,
         )  # fmt: skip
 
 

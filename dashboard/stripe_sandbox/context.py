@@ -181,7 +181,7 @@ def renders(kind: str) -> Callable[[Renderer], Renderer]:
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """An update event's `previous_attributes`: what changed fields were before; nested objects only where they differ."""
+    """An update event's `previous_attributes`: what changed fields were before; inner ones only where they differ."""
     previous: dict[str, Any] = {}
     for name, old in before.items():
         new = after.get(name)

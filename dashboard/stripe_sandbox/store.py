@@ -27,7 +27,8 @@ CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEX
 CREATE INDEX IF NOT EXISTS events_account ON events (account, seq);
 CREATE INDEX IF NOT EXISTS events_type ON events (account, type, seq);
 CREATE TABLE IF NOT EXISTS deliveries (id INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL,
-    endpoint TEXT NOT NULL, account TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL,
+    endpoint TEXT NOT NULL, account TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+    next_at REAL NOT NULL,
     last_at REAL, last_status INTEGER, last_error TEXT, duration_ms REAL);
 CREATE INDEX IF NOT EXISTS deliveries_open ON deliveries (next_at) WHERE state = 'pending';
 CREATE INDEX IF NOT EXISTS deliveries_event ON deliveries (event);
@@ -39,7 +40,8 @@ CREATE TABLE IF NOT EXISTS idempotency (account TEXT NOT NULL, key TEXT NOT NULL
     PRIMARY KEY (account, key)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS idempotency_age ON idempotency (created);
 CREATE TABLE IF NOT EXISTS exchanges (n INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, account TEXT,
-    method TEXT NOT NULL, path TEXT NOT NULL, params TEXT NOT NULL, status INTEGER NOT NULL, response TEXT, idempotency_key TEXT,
+    method TEXT NOT NULL, path TEXT NOT NULL, params TEXT NOT NULL, status INTEGER NOT NULL, response TEXT,
+    idempotency_key TEXT,
     request_id TEXT NOT NULL, duration_ms REAL);
 CREATE INDEX IF NOT EXISTS exchanges_request ON exchanges (request_id);
 """
@@ -66,7 +68,7 @@ class Store:
 
     @contextmanager
     def work(self) -> Iterator[None]:
-        """One transaction: committed when the block ends, undone when it raises (bar errors that keep their effects)."""
+        """One transaction: committed when the block ends, undone when it raises (unless effects are kept)."""
         if self._depth:
             yield
             return

@@ -1,4 +1,4 @@
-"""Whatever is done to an invoice in whatever order, it only ever is in a state that Stripe has, reached Stripe's way."""
+"""Whatever is done to an invoice in whatever order, it is always in a state that Stripe has, reached Stripe's way."""
 
 import tempfile
 from collections.abc import Iterator
