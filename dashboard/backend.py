@@ -9,6 +9,7 @@ from dashboard.access.audit import AuditLog
 from dashboard.billing.desk import BillingDesk
 from dashboard.billing.invoicing import ADVANCE_JOB
 from dashboard.billing.jobs import COLLECT_JOB
+from dashboard.billing.payment_setup import PaymentSetup
 from dashboard.billing.queries import invoices_keep_customer
 from dashboard.customers.service import CustomerGuard
 from dashboard.kit.changes import Changes
@@ -23,6 +24,7 @@ from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.gateway import Gateways
 from dashboard.stripe_app.inbox import APPLY
 from dashboard.stripe_app.plug import StripePlug
+from dashboard.subscriptions.service import SubscriptionDesk
 from dashboard.usage.event_store import EventStore
 from dashboard.usage.service import define_missing_meters
 from dashboard.usage.sql_event_store import SqlEventStore
@@ -48,6 +50,7 @@ class Backend:
     jobs: Jobs
     stripe: StripeDesk
     billing: BillingDesk
+    subscriptions: SubscriptionDesk
     customer_guards: tuple[CustomerGuard, ...] = (invoices_keep_customer,)
     """Who has a say before a customer is deleted."""
 
@@ -85,6 +88,7 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
         event_store = await _event_store(settings, database, closing)
         locks = Locks(database)
         closing.push_async_callback(locks.close)
+        billing = BillingDesk(database, StripePlug(stripe), event_store, locks)
         backend = Backend(
             settings=settings,
             clock=clock,
@@ -94,7 +98,8 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
             event_store=event_store,
             jobs=jobs,
             stripe=stripe,
-            billing=BillingDesk(database, StripePlug(stripe), event_store, locks),
+            billing=billing,
+            subscriptions=SubscriptionDesk(database, PaymentSetup(billing)),
         )
         await define_missing_meters(database, backend.event_store)
         _running.append(backend)

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dashboard.backend import Backend, open_backend
 from dashboard.billing import jobs as billing_jobs
 from dashboard.billing.invoicing import ADVANCE_JOB
+from dashboard.billing.subscription_sync import sync_due_subscriptions
 from dashboard.kit.jobs import JobEngine, JobFunction, JobRun
 from dashboard.settings import Settings
 from dashboard.stripe_app import jobs as stripe_jobs
@@ -47,6 +48,7 @@ def job_functions(backend: Backend) -> dict[str, JobFunction]:
 async def working(backend: Backend) -> AsyncIterator[None]:
     """Runs jobs and periodic work for the length of the block."""
     engine = JobEngine(backend.jobs, job_functions(backend))
+    engine.every(DUE_SECONDS, "subscriptions", lambda: sync_due_subscriptions(backend.billing))
     engine.every(DUE_SECONDS, "enqueue what is due", lambda: billing_jobs.sweep(backend.billing))
     engine.every(SWEEP_SECONDS, "Stripe housekeeping", lambda: stripe_jobs.stripe_sweep(backend.stripe))
     engine.every(

@@ -62,7 +62,7 @@ async def create_pending_lines(work: Work, wanted: CreatePendingLines) -> Pendin
     customer = await live_customer(work.session, wanted.customer_id)
     await lock_billing_of(work, customer.id)
     billing = await customer_billing(work.session, customer.id)
-    row, is_new = await _open_gathering(work, customer, currency_for(customer, billing, wanted.currency))
+    row, is_new = await open_gathering(work, customer, currency_for(customer, billing, wanted.currency))
     lines = [await make_line(work, row, line, billing.workflow) for line in wanted.lines]
     await refresh_gathering(work, row, billing.workflow)
     names = [line.name for line in lines][:NAMES_AUDITED_MAX]
@@ -178,7 +178,8 @@ def anchor_of(workflow: Workflow) -> Recurrence | None:
     return Recurrence(Duration.parse(workflow.collection_anchor_interval), workflow.collection_anchor)
 
 
-async def _open_gathering(work: Work, customer: Customer, currency: str) -> tuple[InvoiceRow, bool]:
+async def open_gathering(work: Work, customer: Customer, currency: str) -> tuple[InvoiceRow, bool]:
+    """Where a customer's lines of a currency gather, and whether it was opened (again) for them."""
     known = select(InvoiceRow).where(
         col(InvoiceRow.customer_id) == customer.id,
         col(InvoiceRow.currency) == currency,

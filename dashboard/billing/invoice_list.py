@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -29,8 +29,14 @@ HIDDEN_TABS = ("gathering", "deleted")
 COUNTED_MAX = 1000
 """Counting stops here, so that a tab's number costs the same with a million invoices."""
 
+TOGETHER_MAX = 5000
+"""So many matches are looked at one by one; beyond that they are frequent enough to be met while walking the list."""
+
 SEARCHED_CUSTOMERS_MAX = 200
 CSV_BATCH = 500
+
+NEEDS_SOMEBODY: Any = col(InvoiceRow.needs_attention)
+"""Worded as the partial index is: `is_(True)` would not use it."""
 
 SORTS = ("created", "total", "due", "issued")
 
@@ -40,7 +46,8 @@ class InvoiceFilter:
     """Which invoices: everything given has to hold.
 
     Times are `from` inclusive, `to` exclusive; amounts both inclusive, of the total in major units. `search` is part of
-    a customer's name, key or e-mail, the beginning of a number, or an id.
+    a customer's name, key or e-mail, the beginning of a number, or an id. A long list filtered by the time of issue or
+    the due date is fastest when it is sorted by that too.
     """
 
     tab: str = ALL
@@ -106,8 +113,6 @@ async def list_invoices(
         raise InvalidInput(f"A page holds 1 to {PAGE_SIZE_MAX} entries.", field="limit")
     place = _Place.from_text(cursor) if cursor else None
     statement = await _filtered(session, wanted)
-    if statement is None:
-        return InvoicePage((), None, None)
     order = _Order(sort, descending)
     backward = place is not None and place.backward
     rows = await _rows(session, statement, order, place, limit + 1)
@@ -128,13 +133,13 @@ async def list_invoices(
 
 async def tab_counts(session: AsyncSession, wanted: InvoiceFilter) -> tuple[TabCount, ...]:
     """How many invoices each tab would show under the other filters, counted up to COUNTED_MAX."""
-    counts: list[TabCount] = []
+    counts = await _counted_together(session, wanted)
+    if counts:
+        return tuple(counts)
     for tab in TABS:
         statement = await _filtered(session, replace(wanted, tab=tab, statuses=()))
-        found = 0
-        if statement is not None:
-            some = statement.with_only_columns(col(InvoiceRow.id)).limit(COUNTED_MAX + 1).subquery()
-            found = await session.scalar(select(func.count()).select_from(some)) or 0
+        some = statement.with_only_columns(col(InvoiceRow.id)).limit(COUNTED_MAX + 1).subquery()
+        found = await session.scalar(select(func.count()).select_from(some)) or 0
         counts.append(TabCount(tab, min(found, COUNTED_MAX), found > COUNTED_MAX))
     return tuple(counts)
 
@@ -151,6 +156,24 @@ async def all_matching(session: AsyncSession, wanted: InvoiceFilter) -> AsyncIte
         cursor = page.next
 
 
+async def _counted_together(session: AsyncSession, wanted: InvoiceFilter) -> list[TabCount]:
+    """All tabs in one pass over what the filters leave; nothing when that is too much."""
+    if replace(wanted, tab=ALL, statuses=()) == InvoiceFilter():
+        return []
+    statement = await _filtered(session, replace(wanted, tab=ALL, statuses=()))
+    some = statement.with_only_columns(col(InvoiceRow.tab), col(InvoiceRow.needs_attention)).limit(TOGETHER_MAX + 1)
+    rows = some.subquery()
+    grouped = select(rows.c.tab, rows.c.needs_attention, func.count()).group_by(rows.c.tab, rows.c.needs_attention)
+    found = dict.fromkeys(TABS, 0)
+    for tab, needs_attention, count in await session.execute(grouped):
+        found[ALL] += count
+        found[tab] += count
+        found[NEEDS_ATTENTION] += count if needs_attention else 0
+    if found[ALL] > TOGETHER_MAX:
+        return []
+    return [TabCount(tab, min(count, COUNTED_MAX), count > COUNTED_MAX) for tab, count in found.items()]
+
+
 def conditions(wanted: InvoiceFilter) -> list[ColumnElement[bool]]:
     """The filter without its search, as conditions on invoice rows. For this room only."""
     found: list[ColumnElement[bool]] = []
@@ -158,7 +181,7 @@ def conditions(wanted: InvoiceFilter) -> list[ColumnElement[bool]]:
         # Written as what it holds, so that the index over tabs can be walked as well.
         found.append(col(InvoiceRow.tab).not_in(HIDDEN_TABS))
     elif wanted.tab == NEEDS_ATTENTION:
-        found.append(col(InvoiceRow.needs_attention).is_(True))
+        found.append(NEEDS_SOMEBODY)
     else:
         found.append(col(InvoiceRow.tab) == wanted.tab)
     if wanted.statuses:
@@ -202,10 +225,13 @@ async def search_condition(session: AsyncSession, search: str) -> ColumnElement[
         found.append(col(InvoiceRow.id) == beginning)
     if customers:
         found.append(col(InvoiceRow.customer_id).in_(customers))
-    return or_(*found)
+    each = union_all(*(select(col(InvoiceRow.id)).where(one) for one in found)).subquery()
+    count = await session.scalar(select(func.count()).select_from(select(each.c.id).limit(TOGETHER_MAX + 1).subquery()))
+    # A few are looked up by their ids. Many are met soon when the list is walked in its order.
+    return col(InvoiceRow.id).in_(select(each.c.id)) if (count or 0) <= TOGETHER_MAX else or_(*found)
 
 
-async def _filtered(session: AsyncSession, wanted: InvoiceFilter) -> Select[Any] | None:
+async def _filtered(session: AsyncSession, wanted: InvoiceFilter) -> Select[Any]:
     statement: Select[Any] = _SUMMARIES.where(*conditions(wanted))
     if wanted.search and wanted.search.strip():
         statement = statement.where(await search_condition(session, wanted.search))
@@ -354,6 +380,7 @@ def _part(statement: Select[Any], order: _Order, with_value: bool, place: _Place
     if place is not None and place.value is not None:
         value = order.read(place.value)
         beyond = column < value if down else column > value
-        same = and_(column == value, id_ < place.id if down else id_ > place.id)
-        statement = statement.where(or_(beyond, same))
+        behind = id_ < place.id if down else id_ > place.id
+        # The first bound says nothing new, but it is the one an index can start from.
+        statement = statement.where(column <= value if down else column >= value, or_(beyond, behind))
     return statement.order_by(column.desc() if down else column, id_.desc() if down else id_)

@@ -14,7 +14,7 @@ from dashboard.billing.columns import Money
 from dashboard.billing.errors import InvoiceNotFound
 from dashboard.billing.gathering import due_for_collection, pending_of_customer
 from dashboard.billing.invoice_actions import available_actions
-from dashboard.billing.invoice_list import InvoiceFilter, conditions, search_condition
+from dashboard.billing.invoice_list import NEEDS_SOMEBODY, InvoiceFilter, conditions, search_condition
 from dashboard.billing.invoice_rows import MANY_ATTEMPTS, read_invoice
 from dashboard.billing.overrides import customer_billing, customers_billing, find_customer_override
 from dashboard.billing.profiles import default_billing_profile, profiles_using_tax_code
@@ -52,7 +52,6 @@ STUCK_AFTER = timedelta(minutes=10)
 
 NAMED_MAX = 20
 
-_RESTING_IN_PEACE = ("paid", "uncollectible", "voided", "deleted")
 _WORKING = (
     S.DRAFT_CREATED,
     S.DRAFT_COLLECTING,
@@ -164,7 +163,7 @@ async def money_figures(session: AsyncSession, from_at: datetime, to_at: datetim
     collected = await _sum_by_currency(
         session, InvoiceRow.amount_paid, col(InvoiceRow.paid_at) >= from_at, col(InvoiceRow.paid_at) < to_at
     )
-    owed = await _sum_by_currency(session, InvoiceRow.amount_remaining, col(InvoiceRow.tab).in_(["open", "overdue"]))
+    waiting = await _sum_by_currency(session, InvoiceRow.amount_remaining, col(InvoiceRow.tab) == "open")
     overdue = await _sum_by_currency(session, InvoiceRow.amount_remaining, col(InvoiceRow.tab) == "overdue")
     zero = Decimal(0)
     return tuple(
@@ -172,10 +171,10 @@ async def money_figures(session: AsyncSession, from_at: datetime, to_at: datetim
             currency,
             issued.get(currency, zero),
             collected.get(currency, zero),
-            owed.get(currency, zero),
+            waiting.get(currency, zero) + overdue.get(currency, zero),
             overdue.get(currency, zero),
         )
-        for currency in sorted({*issued, *collected, *owed})
+        for currency in sorted({*issued, *collected, *waiting, *overdue})
     )
 
 
@@ -186,22 +185,23 @@ async def stuck_invoices(session: AsyncSession, now: datetime, *, limit: int = 5
     by design (approval, a draft to mend, a declined card) is not stuck: `needs_attention` finds that.
     """
     late = now - STUCK_AFTER
-    statement = (
-        select(InvoiceRow)
-        .where(col(InvoiceRow.tab).not_in([*_RESTING_IN_PEACE, "gathering"]))
-        .where(
-            or_(
-                col(InvoiceRow.sync_state) == "unauthorized",
-                (col(InvoiceRow.sync_attempts) >= MANY_ATTEMPTS) & (col(InvoiceRow.sync_state) == "retrying"),
-                col(InvoiceRow.wake_at) < late,
-                col(InvoiceRow.status).in_([status.value for status in _WORKING])
-                & (col(InvoiceRow.status_since) < late),
-            )
-        )
-        .order_by(col(InvoiceRow.status_since), col(InvoiceRow.id))
-        .limit(limit)
+    retrying = (col(InvoiceRow.sync_attempts) >= MANY_ATTEMPTS) & (col(InvoiceRow.sync_state) == "retrying")
+    ways = (
+        # Each finds its rows by an index of its own; asked together no index would serve.
+        [NEEDS_SOMEBODY, or_(col(InvoiceRow.sync_state) == "unauthorized", retrying)],
+        [col(InvoiceRow.wake_at) < late, col(InvoiceRow.tab) != "gathering"],
+        [
+            col(InvoiceRow.tab) == "draft",
+            col(InvoiceRow.status).in_([status.value for status in _WORKING]),
+            col(InvoiceRow.status_since) < late,
+        ],
     )
-    return [_stuck(row, now) for row in await session.scalars(statement)]
+    found: dict[str, InvoiceRow] = {}
+    for way in ways:
+        statement = select(InvoiceRow).where(*way).order_by(col(InvoiceRow.status_since)).limit(limit)
+        found |= {row.id: row for row in await session.scalars(statement)}
+    rows = sorted(found.values(), key=lambda row: (row.status_since, row.id))
+    return [_stuck(row) for row in rows[:limit]]
 
 
 # For the worker, and for other rooms
@@ -287,7 +287,7 @@ async def _sum_by_currency(session: AsyncSession, column: Any, *where: Any) -> d
     return {currency: amount for currency, amount in await session.execute(statement) if amount is not None}
 
 
-def _stuck(row: InvoiceRow, now: datetime) -> StuckInvoice:
+def _stuck(row: InvoiceRow) -> StuckInvoice:
     if row.sync_state == "unauthorized":
         reason, remedy = "Stripe no longer accepts the API key.", "Replace the key in the Stripe settings."
     elif row.sync_attempts >= MANY_ATTEMPTS and row.sync_state == "retrying":

@@ -16,7 +16,8 @@ from dashboard.kit.columns import ExactDecimal, JsonDocument, Row, Timestamp
 _LIVE_DEFAULT = text("is_default AND deleted_at IS NULL")
 _GATHERING = text("status = 'gathering'")
 _WAKES = text("wake_at IS NOT NULL")
-_ATTENTION = text("needs_attention")
+# A partial index serves only questions that are worded like it, and the two dialects word this one differently.
+_ATTENTION = {"sqlite_where": text("needs_attention = 1"), "postgresql_where": text("needs_attention")}
 _REFERENCE = text("reference IS NOT NULL AND deleted_at IS NULL")
 
 
@@ -91,14 +92,18 @@ class InvoiceRow(Row, table=True):
         Index("ix_invoice_tab_newest", "tab", "created_at", "id"),
         Index("ix_invoice_newest", "created_at", "id"),
         Index("ix_invoice_customer_newest", "customer_id", "created_at", "id"),
+        Index("ix_invoice_customer_tab", "customer_id", "tab", "created_at", "id"),
+        Index("ix_invoice_currency_newest", "currency", "created_at", "id"),
         Index("ix_invoice_total", "total", "id"),
         Index("ix_invoice_due", "due_at", "id"),
-        Index("ix_invoice_issued", "issued_at", "id"),
-        Index("ix_invoice_paid", "paid_at", "id"),
+        # With what the home page adds up, so that it need not touch the rows.
+        Index("ix_invoice_issued", "issued_at", "id", "currency", "total", "tab"),
+        Index("ix_invoice_paid", "paid_at", "currency", "amount_paid"),
+        Index("ix_invoice_owed", "tab", "currency", "amount_remaining"),
         Index("ix_invoice_number", "number"),
         Index("ix_invoice_external", "external_id"),
         Index("ix_invoice_wakes", "wake_at", sqlite_where=_WAKES, postgresql_where=_WAKES),
-        Index("ix_invoice_attention", "created_at", "id", sqlite_where=_ATTENTION, postgresql_where=_ATTENTION),
+        Index("ix_invoice_attention", "created_at", "id", **_ATTENTION),
     )
 
     id: str = Field(primary_key=True)

@@ -80,9 +80,10 @@ class Cursor:
 
 def older_than(cursor: Cursor, at: SQLColumnExpression[Any], id_: SQLColumnExpression[Any]) -> ColumnElement[bool]:
     """The condition for rows that come after `cursor` in a newest-first list."""
-    return or_(at < cursor.at, and_(at == cursor.at, id_ < cursor.id))
+    # The first bound says nothing new, but it is the one an index can start from.
+    return and_(at <= cursor.at, or_(at < cursor.at, id_ < cursor.id))
 
 
 def newer_than(cursor: Cursor, at: SQLColumnExpression[Any], id_: SQLColumnExpression[Any]) -> ColumnElement[bool]:
     """The condition for rows that come before `cursor` in a newest-first list."""
-    return or_(at > cursor.at, and_(at == cursor.at, id_ > cursor.id))
+    return and_(at >= cursor.at, or_(at > cursor.at, id_ > cursor.id))

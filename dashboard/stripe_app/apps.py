@@ -1,9 +1,10 @@
 """Questions about installed apps."""
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from dashboard.kit.database import Work
 from dashboard.stripe_app.errors import StripeAppNotFound
 from dashboard.stripe_app.tables import StripeAppRow, StripeEventRow
 from dashboard.stripe_app.views import AppHealth, AppState, Delivery, EventState, StripeApp
@@ -38,6 +39,19 @@ async def ready_app_ids(session: AsyncSession) -> list[str]:
     """The apps that work can be done for now."""
     query = select(col(StripeAppRow.id)).where(col(StripeAppRow.state) == AppState.READY).order_by(col(StripeAppRow.id))
     return list(await session.scalars(query))
+
+
+async def expect_news(work: Work, app_id: str) -> None:
+    """Something was begun that Stripe will soon tell about: an app that polls asks at once, and then more often."""
+    await work.session.execute(
+        update(StripeAppRow)
+        .where(
+            col(StripeAppRow.id) == app_id,
+            col(StripeAppRow.delivery) == Delivery.POLLING,
+            col(StripeAppRow.next_poll_at) > work.now,
+        )
+        .values(next_poll_at=work.now)
+    )
 
 
 async def installed_app_of(session: AsyncSession, account_id: str, livemode: bool) -> StripeAppRow | None:

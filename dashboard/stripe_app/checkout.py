@@ -11,6 +11,7 @@ from dashboard.customers.views import Customer
 from dashboard.kit.database import Actor
 from dashboard.kit.ids import new_id
 from dashboard.kit.money import currency
+from dashboard.stripe_app.apps import expect_news
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.gateway_calls import PEOPLE
 from dashboard.stripe_app.house import our_customer, resolve_app_id
@@ -52,9 +53,7 @@ async def create_checkout_session(desk: StripeDesk, actor: Actor, request: Creat
             expires_at=moment(answer.get("expires_at")),
         )
         work.session.add(row)
-        # Somebody is about to fill it in: news is asked for more often now.
-        polled = await work.session.get_one(StripeAppRow, app_id)
-        polled.next_poll_at = work.now
+        await expect_news(work, app_id)
         work.audit("checkout_session.created", "customer", customer.id, session_id=answer["id"])
         work.changed(f"customers/{customer.id}")
     return _view(row.id, app_id, customer.id, answer, dict(request.metadata))

@@ -23,6 +23,7 @@ from dashboard.stripe_app.wire import must_moment
 
 OVERLAP = timedelta(minutes=5)
 AWAITED_POLL = timedelta(seconds=1.5)
+LOOK_AROUND_SECONDS = 0.5
 AWAITED_FOR = timedelta(minutes=10)
 BEHIND_WEBHOOKS = 6
 """With webhooks, events are polled only to fill gaps: this many times less often."""
@@ -51,7 +52,7 @@ async def run_events_cursor(desk: StripeDesk, stop: asyncio.Event) -> None:
 
 
 async def poll_due_apps(desk: StripeDesk) -> float:
-    """Polls the apps whose turn it is; answers in how many seconds to come back (never more than one)."""
+    """Polls the apps whose turn it is; answers in how many seconds to come back."""
     for app_id in await _take_turns(desk):
         try:
             result = await poll_app(desk, app_id)
@@ -60,7 +61,7 @@ async def poll_due_apps(desk: StripeDesk) -> float:
                 await reconcile_app(desk, app_id)
         except MeterdeskError as problem:
             await _note_problem(desk, app_id, problem.message)
-    return 0.5
+    return LOOK_AROUND_SECONDS
 
 
 async def poll_app(desk: StripeDesk, app_id: str) -> PollResult:
@@ -111,23 +112,31 @@ async def _file(desk: StripeDesk, row: StripeAppRow, letters: list[dict[str, Any
 
 
 async def _take_turns(desk: StripeDesk) -> list[str]:
+    if not await _somebody_is_due(desk):
+        return []
     async with desk.database.transaction(STRIPE) as work:
-        rows = await work.session.scalars(
-            select(StripeAppRow).where(
-                col(StripeAppRow.state) == AppState.READY, col(StripeAppRow.next_poll_at) <= work.now
-            )
-        )
+        rows = await work.session.scalars(select(StripeAppRow).where(*_due(work.now)))
         taken: list[str] = []
         for row in list(rows):
             pause = await _pause(work.session, desk, row, work.now)
             claimed = await work.session.execute(
                 update(StripeAppRow)
-                .where(col(StripeAppRow.id) == row.id, col(StripeAppRow.next_poll_at) <= work.now)
+                .where(col(StripeAppRow.id) == row.id, *_due(work.now))
                 .values(next_poll_at=work.now + pause)
             )
             if claimed.rowcount:  # pyright: ignore[reportAttributeAccessIssue]
                 taken.append(row.id)
         return taken
+
+
+async def _somebody_is_due(desk: StripeDesk) -> bool:
+    async with desk.database.read() as session:
+        due = select(col(StripeAppRow.id)).where(*_due(desk.database.clock.now())).limit(1)
+        return await session.scalar(due) is not None
+
+
+def _due(now: datetime) -> tuple[Any, ...]:
+    return col(StripeAppRow.state) == AppState.READY, col(StripeAppRow.next_poll_at) <= now
 
 
 async def _pause(session: AsyncSession, desk: StripeDesk, row: StripeAppRow, now: datetime) -> timedelta:

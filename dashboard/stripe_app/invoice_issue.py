@@ -7,6 +7,7 @@ from dashboard.billing.invoicing_app import InvoicingAppError, Trouble
 from dashboard.billing.views import ExternalInvoice, Invoice, Issue
 from dashboard.kit.database import SYSTEM, Work
 from dashboard.kit.money import format_money, from_minor
+from dashboard.stripe_app.apps import expect_news
 from dashboard.stripe_app.calls import Intent, once
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.errors import StripeInvalidRequest, StripeTaxProblem
@@ -108,6 +109,7 @@ async def _finalize(job: InvoiceJob, gateway: Gateway) -> None:
     async def record(work: Work, answer: Json) -> None:
         row = await work.session.get_one(StripeInvoiceRow, job.invoice.id)
         note_answer(work, row, answer)
+        await expect_news(work, job.app.id)
 
     intent = Intent(job.app.id, job.invoice.id, "finalize", f"{job.stripe_id}-{job.row.syncs}")
     await once(job.desk.database, intent, look=look, call=call, record=record)

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from dashboard.kit.database import STRIPE
+from dashboard.kit.locks import lock_until_commit
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.gateway_calls import PEOPLE
 from dashboard.stripe_app.tables import StripeAppRow, StripeTaxCodeRow
@@ -69,6 +70,7 @@ async def _fetch_library(desk: StripeDesk, app_id: str) -> None:
     async with desk.stripe(app_id, priority=PEOPLE) as gateway:
         codes = await gateway.tax_codes()
     async with desk.database.transaction(STRIPE) as work:
+        await lock_until_commit(work.session, "the library of tax codes")
         await work.session.execute(delete(StripeTaxCodeRow))
         work.session.add_all(
             StripeTaxCodeRow(id=code["id"], name=code["name"], description=code["description"], fetched_at=work.now)

@@ -107,6 +107,7 @@ class Api:
         name, path_ids = matched
         self._check_limits(request, caller, name)
         _strike_before(faults, caller, request)
+        await _hang(faults)
         ctx = self._context(request, caller, faults)
         keys.check_permission(caller, ctx.state().get("permissions", {}), request.method, request.path)
         if request.idempotency_key:
@@ -282,12 +283,17 @@ def _strike_before(faults: list[Fault], caller: keys.Caller, request: Request) -
 
 
 async def _delay(faults: list[Fault]) -> None:
-    """Latency waits and goes on; a hang waits longer than any client and then loses the connection, without effect."""
+    """Latency holds the object's lock while it waits, as a slow request does."""
     for fault in faults:
-        if fault.effect == "latency" or fault.delay_ms:
+        if fault.effect != "hang":
             await asyncio.sleep(fault.delay_seconds())
+
+
+async def _hang(faults: list[Fault]) -> None:
+    """Wait longer than any client, then lose the connection; nothing was begun, nothing is locked."""
+    for fault in faults:
         if fault.effect == "hang":
-            await asyncio.sleep(0 if fault.delay_ms else HANG_MS / 1000)
+            await asyncio.sleep(fault.delay_seconds() or HANG_MS / 1000)
             raise CutConnection
 
 

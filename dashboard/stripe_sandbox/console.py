@@ -39,8 +39,8 @@ class Console:
         )
         rows = self._store.all(
             "SELECT seq, id, kind, created, customer, json_extract(body, '$.status') AS status,"
-            " coalesce(json_extract(body, '$.number'), json_extract(body, '$.name'), json_extract(body, '$.description'),"
-            " json_extract(body, '$.url')) AS label FROM objects"
+            " coalesce(json_extract(body, '$.number'), json_extract(body, '$.name'),"
+            " json_extract(body, '$.description'), json_extract(body, '$.url')) AS label FROM objects"
             " WHERE account = ? AND (? = '' OR kind = ?) AND seq < ? ORDER BY seq DESC LIMIT ?",
             (account, kind, kind, before or 1 << 60, PER_PAGE + 1),
         )

@@ -23,15 +23,46 @@ _BIG = ParagraphStyle("big", parent=_TEXT, fontSize=14, leading=18, fontName="He
 
 def invoice_pdf(invoice: dict[str, Any], lines: list[dict[str, Any]], seller: str) -> bytes:
     """The document's bytes; A4, or letter for sellers in the US and Canada."""
+    return _document(f"Invoice {invoice['number']}", seller, _page_size(invoice), _story(invoice, lines, seller))
+
+
+def credit_note_pdf(note: dict[str, Any], invoice: dict[str, Any], seller: str) -> bytes:
+    """The credit note's bytes, on the same paper as its invoice."""
+    currency = note["currency"]
+    taxes = sum(entry["amount"] for entry in note["total_taxes"] if entry["tax_behavior"] == "exclusive")
+    rows = [("Subtotal", note["subtotal"]), ("Discount", -note["discount_amount"]), ("Tax", taxes)]
+    lines = [
+        {**line, "period": {"start": 0, "end": 0}, "quantity_decimal": str(line["quantity"] or 1)}
+        for line in note["_lines"]
+    ]
+    story: list[Any] = [
+        Paragraph("Credit note", _TITLE),
+        _pairs([("Number", note["number"]), ("Invoice", invoice["number"]), ("Date", _day(note["effective_at"]))]),
+        Spacer(1, 6 * mm),
+        _parties(invoice, seller),
+        Spacer(1, 8 * mm),
+        _lines(lines, currency),
+        Spacer(1, 2 * mm),
+        _sums([row for row in rows if row[1]] + [("Total credited", note["total"])], currency),
+    ]
+    if note["memo"]:
+        story += [Spacer(1, 6 * mm), Paragraph(escape(note["memo"]), _SMALL)]
+    return _document(f"Credit note {note['number']}", seller, _page_size(invoice), story)
+
+
+def _page_size(invoice: dict[str, Any]) -> tuple[float, float]:
     chosen = ((invoice["rendering"] or {}).get("pdf") or {}).get("page_size", "auto")
     american = invoice["account_country"] in ("US", "CA")
-    size = LETTER if chosen == "letter" or (chosen in ("auto", None) and american) else A4
+    return LETTER if chosen == "letter" or (chosen in ("auto", None) and american) else A4
+
+
+def _document(title: str, seller: str, size: tuple[float, float], story: list[Any]) -> bytes:
     target = io.BytesIO()
     document = SimpleDocTemplate(
         target, pagesize=size, leftMargin=20 * mm, rightMargin=20 * mm, topMargin=22 * mm, bottomMargin=20 * mm,
-        title=f"Invoice {invoice['number']}", author=seller,
+        title=title, author=seller,
     )  # fmt: skip
-    document.build(_story(invoice, lines, seller), onFirstPage=_frame, onLaterPages=_frame)
+    document.build(story, onFirstPage=_frame, onLaterPages=_frame)
     return target.getvalue()
 
 
@@ -68,6 +99,10 @@ def _facts(invoice: dict[str, Any]) -> Table:
     if invoice["due_date"]:
         rows.append(("Date due", _day(invoice["due_date"])))
     rows += [(entry["name"], entry["value"]) for entry in invoice["custom_fields"] or []]
+    return _pairs(rows)
+
+
+def _pairs(rows: list[tuple[str, str]]) -> Table:
     cells = [[Paragraph(escape(name), _TEXT), Paragraph(escape(value), _TEXT)] for name, value in rows]
     table = Table(cells, colWidths=[35 * mm, 80 * mm], hAlign="LEFT")
     close = [("TOPPADDING", (0, 0), (-1, -1), 1), ("BOTTOMPADDING", (0, 0), (-1, -1), 1)]
@@ -127,6 +162,10 @@ def _totals(invoice: dict[str, Any]) -> Table:
     if invoice["amount_paid"]:
         rows.append(("Amount paid", invoice["amount_paid"]))
     rows.append(("Amount due", 0 if invoice["status"] == "void" else invoice["amount_remaining"]))
+    return _sums(rows, currency)
+
+
+def _sums(rows: list[tuple[str, int]], currency: str) -> Table:
     table = Table([["", name, shown(amount, currency)] for name, amount in rows], colWidths=["50%", "28%", "22%"])
     table.setStyle(
         TableStyle(

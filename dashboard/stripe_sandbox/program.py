@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import logging
+import sqlite3
 from pathlib import Path
 
 from dashboard.stripe_sandbox import keys
@@ -15,6 +17,7 @@ from dashboard.stripe_sandbox.routing import DUE_ACTIONS
 from dashboard.stripe_sandbox.store import Store
 from dashboard.stripe_sandbox.webhooks import WebhookSender
 
+logger = logging.getLogger(__name__)
 TICK_SECONDS = 0.2
 PRUNE_EVERY_TICKS = 1500
 EVENT_DAYS = 30
@@ -73,13 +76,21 @@ class Sandbox:
         """Do everything due up to `until` in its order, each piece seeing the time at which it was due."""
         done = 0
         while row := self.store.one("SELECT * FROM due WHERE clock = '' AND at <= ? ORDER BY at, id LIMIT 1", (until,)):
-            with self.clock.held_at(max(row["at"], 0)), self.store.work():
-                self.store.execute("DELETE FROM due WHERE id = ?", (row["id"],))
-                DUE_ACTIONS[row["action"]](self.context(row["account"]), row["target"])
+            self._keep_appointment(row)
             done += 1
         if done:
             self.sender.wake()
         return done
+
+    def _keep_appointment(self, row: sqlite3.Row) -> None:
+        """One piece of due work. A defect in one must not stop the others: it is logged, and the appointment dropped."""
+        try:
+            with self.clock.held_at(max(row["at"], 0)), self.store.work():
+                self.store.execute("DELETE FROM due WHERE id = ?", (row["id"],))
+                DUE_ACTIONS[row["action"]](self.context(row["account"]), row["target"])
+        except Exception:
+            logger.exception("%s of %s failed", row["action"], row["target"])
+            self.store.execute("DELETE FROM due WHERE id = ?", (row["id"],))
 
     def move_clock(self, moment: float) -> None:
         """Go to another time. On the way forward, everything that falls due is done in its order."""

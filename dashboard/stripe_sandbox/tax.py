@@ -1,7 +1,7 @@
 """Automatic tax: where a customer is, whether the seller collects there, and at what rate.
 
 https://docs.stripe.com/tax: the location comes from shipping, then billing, then the payment method; a place counts
-only with an active registration; business customers with a tax id of the EU or the UK are reverse charged across borders.
+only with an active registration; business customers with an EU or UK tax id are reverse charged across borders.
 """
 
 from dataclasses import dataclass

@@ -138,15 +138,18 @@ class WebhookSender:
                 await asyncio.wait_for(self._wake.wait(), timeout=1.0)
             self._wake.clear()
             self._store_results()
-            if self.options.mode == "hold":
-                continue
-            while letters := self._take(limit=CONCURRENCY * 4 - len(self._in_flight)):
-                for letter in letters:
-                    self._launch(letter)
-                while len(self._in_flight) >= CONCURRENCY * 2:
-                    if self._tasks:
-                        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-                    self._store_results()
+            if self.options.mode != "hold":
+                await self._send_what_is_due()
+
+    async def _send_what_is_due(self) -> None:
+        """Launch deliveries, never more than 64 at once."""
+        while letters := self._take(limit=CONCURRENCY * 4 - len(self._in_flight)):
+            for letter in letters:
+                self._launch(letter)
+            while len(self._in_flight) >= CONCURRENCY * 2:
+                if self._tasks:
+                    await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+                self._store_results()
 
     def _open_count(self) -> int:
         sql = "SELECT count(*) AS n FROM deliveries WHERE state = 'pending' AND attempts = 0 AND next_at <= ?"

@@ -12,6 +12,8 @@ from dashboard.kit.web import SESSION_COOKIE
 from dashboard.ui.navigation import shown_menu
 from dashboard.ui.routes import load_pages
 
+PAGE_BYTES_MAX = 300_000
+
 
 @pytest.fixture(scope="module")
 def fresh_server(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
@@ -195,14 +197,24 @@ def test_no_other_origin_may_read_an_answer(server: Server, owner_cookies: objec
     assert "access-control-allow-origin" not in answer.headers
 
 
-def test_a_browser_that_takes_brotli_loads_a_page_in_few_bytes(server: Server, desk: Page) -> None:
-    transferred: list[int] = []
-    session = desk.context.new_cdp_session(desk)
-    session.send("Network.enable")
-    session.on("Network.loadingFinished", lambda event: transferred.append(int(event["encodedDataLength"])))
-    desk.goto("/")
-    expect(desk.get_by_label(f"Your account: {OWNER['name']}")).to_be_visible()
-    assert 50_000 < sum(transferred) < 300_000
+def test_every_page_of_the_menu_comes_in_few_bytes_on_a_first_visit(
+    browser: Browser, server: Server, owner_cookies: dict[str, str]
+) -> None:
+    load_pages()
+    for route in [entry.route for group in shown_menu() for entry in group.entries]:
+        context = browser.new_context(base_url=server.url)
+        context.add_cookies(
+            [{"name": name, "value": value, "url": server.url} for name, value in owner_cookies.items()]
+        )
+        page = context.new_page()
+        transferred: list[int] = []
+        network = context.new_cdp_session(page)
+        network.send("Network.enable")
+        network.on("Network.loadingFinished", lambda event, seen=transferred: seen.append(event["encodedDataLength"]))
+        page.goto(route)
+        expect(page.get_by_label(f"Your account: {OWNER['name']}")).to_be_visible()
+        context.close()
+        assert 50_000 < sum(transferred) < PAGE_BYTES_MAX, route
 
 
 def test_an_address_that_leads_nowhere_says_so(

@@ -104,14 +104,21 @@ def test_rates_follow_place_and_product(country: str, state: str | None, code: s
     assert (rate, why) == (Decimal(percent), reason)
 
 
-@pytest.mark.parametrize(("code", "state"), [("10001", "NY"), ("94105", "CA"), ("00000", None), ("1234", None), ("73301", "OK")])
+@pytest.mark.parametrize(
+    ("code", "state"), [("10001", "NY"), ("94105", "CA"), ("00000", None), ("1234", None), ("73301", "OK")]
+)
 def test_a_us_postal_code_names_its_state(code: str, state: str | None) -> None:
     assert tax_table.us_state_of(code) == state
 
 
 @pytest.mark.parametrize(
     ("kind", "value", "fits"),
-    [("eu_vat", "DE123456789", True), ("eu_vat", "123", False), ("gb_vat", "GB123456789", True), ("us_ein", "12-3456789", True)],
+    [
+        ("eu_vat", "DE123456789", True),
+        ("eu_vat", "123", False),
+        ("gb_vat", "GB123456789", True),
+        ("us_ein", "12-3456789", True),
+    ],
 )
 def test_tax_ids_have_the_form_of_their_type(kind: str, value: str, fits: bool) -> None:
     assert tax_id_formats.fits(kind, value) is fits

@@ -2,31 +2,37 @@
 
 import csv
 import io
-from typing import Annotated, Any
+import re
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Header, Query, Response
-from pydantic import Field
+from fastapi import APIRouter, Body, Header, Query, Request, Response
+from pydantic import ConfigDict, Field
 
 from dashboard.api.auth import Admin, Viewer
+from dashboard.api.meter_queries import UsageQuestion, UsageRow, usage_rows
 from dashboard.api.shapes import (
     Description,
     Name,
     ResourceKey,
     Time,
+    UlidAnyCase,
     decimal_text,
+    nothing,
+    optional_time,
     reply,
     time_text,
     without_none,
 )
-from dashboard.api.v1.base import PageQuery, V1Model
+from dashboard.api.v1.base import Order, PageQuery, V1Model
 from dashboard.backend import running
 from dashboard.catalog.features import features_of_meter
-from dashboard.customers.queries import subjects_of_customers
 from dashboard.usage import queries, service
 from dashboard.usage.errors import QueryInvalid
 from dashboard.usage.inputs import CreateMeter, UpdateMeter
 from dashboard.usage.meter_rules import Aggregation
-from dashboard.usage.views import Measurement, Meter, MeterQuery, Window
+from dashboard.usage.views import Meter, Window
+
+_FILTER = re.compile(r"filterGroupBy\[([^\]]+)\]").fullmatch
 
 router = APIRouter(prefix="/api/v1/meters", tags=["Meters"])
 
@@ -37,7 +43,6 @@ _SORTS = {
     "createdAt": "created_at",
     "updatedAt": "updated_at",
 }
-_RESERVED = ("subject", "customer_id")
 
 
 class MeterCreate(V1Model):
@@ -59,6 +64,22 @@ class MeterUpdate(V1Model):
     group_by: dict[str, str] | None = None
 
 
+class ValueFilter(V1Model):
+    """`FilterString`, as far as usage can be filtered: one value, or one of several."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    eq: Annotated[str | None, Field(alias="$eq")] = None
+    in_: Annotated[list[str] | None, Field(alias="$in")] = None
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """The values that count. Raises QueryInvalid when none is named."""
+        found = (*([self.eq] if self.eq is not None else []), *(self.in_ or []))
+        if not found:
+            raise QueryInvalid(f"Filter {name} with $eq or $in.", field="advancedMeterGroupByFilters")
+        return found
+
+
 class MeterQueryRequest(V1Model):
     client_id: str | None = None
     from_: Annotated[Time | None, Field(alias="from")] = None
@@ -66,31 +87,32 @@ class MeterQueryRequest(V1Model):
     window_size: Window | None = None
     window_time_zone: str = "UTC"
     subject: Annotated[list[str], Field(max_length=100)] = []
-    filter_customer_id: Annotated[list[str], Field(max_length=100)] = []
+    filter_customer_id: Annotated[list[UlidAnyCase], Field(max_length=100)] = []
     filter_group_by: dict[str, list[str]] = {}
-    group_by: list[str] = []
+    advanced_meter_group_by_filters: dict[str, ValueFilter] = {}
+    group_by: Annotated[list[str], Field(max_length=100)] = []
 
 
 @router.get("")
 async def list_meters(
     _: Viewer,
     page: PageQuery,
-    order: str = "ASC",
-    order_by: Annotated[str, Query(alias="orderBy")] = "key",
+    order: Order = "ASC",
+    order_by: Annotated[
+        Literal["key", "name", "aggregation", "createdAt", "updatedAt"], Query(alias="orderBy")
+    ] = "key",
     include_deleted: Annotated[bool, Query(alias="includeDeleted")] = False,
-) -> list[dict[str, Any]]:
+) -> Response:
     """All meters, as a plain array."""
-    if order_by not in _SORTS:
-        raise QueryInvalid(f"Meters cannot be ordered by {order_by!r}.", field="orderBy")
     async with running().database.read() as session:
         found = await queries.list_meters(
-            session, page, sort=_SORTS[order_by], descending=order.upper() == "DESC", include_deleted=include_deleted
+            session, page, sort=_SORTS[order_by], descending=order == "DESC", include_deleted=include_deleted
         )
-    return [meter_to_v1(meter) for meter in found.items]
+    return reply([meter_to_v1(meter) for meter in found.items])
 
 
 @router.post("", status_code=201)
-async def create_meter(actor: Admin, body: MeterCreate) -> dict[str, Any]:
+async def create_meter(actor: Admin, body: MeterCreate) -> Response:
     """Makes a meter; events that are already stored count for it too."""
     backend = running()
     wanted = CreateMeter(
@@ -105,35 +127,36 @@ async def create_meter(actor: Admin, body: MeterCreate) -> dict[str, Any]:
         group_by=body.group_by or {},
         metadata=body.metadata or {},
     )
-    return meter_to_v1(await service.create_meter(backend.database, backend.event_store, actor, wanted))
+    return reply(meter_to_v1(await service.create_meter(backend.database, backend.event_store, actor, wanted)), 201)
 
 
 @router.get("/{meter_id_or_slug}")
-async def get_meter(_: Viewer, meter_id_or_slug: str) -> dict[str, Any]:
+async def get_meter(_: Viewer, meter_id_or_slug: str) -> Response:
     """One meter by its id or slug."""
     async with running().database.read() as session:
-        return meter_to_v1(await queries.get_meter(session, meter_id_or_slug))
+        return reply(meter_to_v1(await queries.get_meter(session, meter_id_or_slug)))
 
 
 @router.put("/{meter_id_or_slug}")
-async def update_meter(actor: Admin, meter_id_or_slug: str, body: MeterUpdate) -> dict[str, Any]:
+async def update_meter(actor: Admin, meter_id_or_slug: str, body: MeterUpdate) -> Response:
     """Replaces name, description, metadata and dimensions."""
     backend = running()
     wanted = UpdateMeter(
         name=body.name, description=body.description, group_by=body.group_by or {}, metadata=body.metadata or {}
     )
     meter = await service.update_meter(backend.database, backend.event_store, actor, meter_id_or_slug, wanted)
-    return meter_to_v1(meter)
+    return reply(meter_to_v1(meter))
 
 
 @router.delete("/{meter_id_or_slug}", status_code=204)
-async def delete_meter(actor: Admin, meter_id_or_slug: str) -> None:
+async def delete_meter(actor: Admin, meter_id_or_slug: str) -> Response:
     """Deletes a meter that no feature uses; the events stay."""
     backend = running()
     async with backend.database.read() as session:
         meter = await queries.get_meter(session, meter_id_or_slug)
         used_by = await features_of_meter(session, meter.id)
     await service.delete_meter(backend.database, backend.event_store, actor, meter.id, used_by=used_by)
+    return nothing()
 
 
 @router.get("/{meter_id_or_slug}/subjects")
@@ -142,12 +165,12 @@ async def list_meter_subjects(
     meter_id_or_slug: str,
     from_at: Annotated[Time | None, Query(alias="from")] = None,
     to: Annotated[Time | None, Query()] = None,
-) -> list[str]:
+) -> Response:
     """The subjects that have events for the meter."""
     backend = running()
     async with backend.database.read() as session:
         meter = await queries.get_meter(session, meter_id_or_slug)
-    return await backend.event_store.subjects(meter.id, from_at, to)
+    return reply(await backend.event_store.subjects(meter.id, from_at, to))
 
 
 @router.get("/{meter_id_or_slug}/group-by/{group_by_key}/values")
@@ -157,30 +180,32 @@ async def list_meter_group_by_values(
     group_by_key: str,
     from_at: Annotated[Time | None, Query(alias="from")] = None,
     to: Annotated[Time | None, Query()] = None,
-) -> list[str]:
+) -> Response:
     """The values a dimension takes."""
     backend = running()
     async with backend.database.read() as session:
         meter = await queries.get_meter(session, meter_id_or_slug)
     if group_by_key not in meter.group_by:
         raise QueryInvalid(f"The meter {meter.key} has no dimension {group_by_key!r}.", field="groupByKey")
-    return await backend.event_store.dimension_values(meter.id, group_by_key, from_at, to)
+    return reply(await backend.event_store.dimension_values(meter.id, group_by_key, from_at, to))
 
 
 @router.get("/{meter_id_or_slug}/query")
 async def query_meter(
     caller: Viewer,
+    request: Request,
     meter_id_or_slug: str,
     from_at: Annotated[Time | None, Query(alias="from")] = None,
     to: Annotated[Time | None, Query()] = None,
     window_size: Annotated[Window | None, Query(alias="windowSize")] = None,
     window_time_zone: Annotated[str, Query(alias="windowTimeZone")] = "UTC",
-    subject: Annotated[list[str], Query()] = [],
-    filter_customer_id: Annotated[list[str], Query(alias="filterCustomerId", max_length=100)] = [],
-    group_by: Annotated[list[str], Query(alias="groupBy")] = [],
+    subject: Annotated[list[str], Query(max_length=100)] = [],
+    filter_customer_id: Annotated[list[UlidAnyCase], Query(alias="filterCustomerId", max_length=100)] = [],
+    group_by: Annotated[list[str], Query(alias="groupBy", max_length=100)] = [],
     accept: Annotated[str, Header()] = "application/json",
 ) -> Response:
-    """Usage as JSON, or as CSV where the caller asks for it."""
+    """Usage as JSON, or as CSV where the caller asks for it. `filterGroupBy[name]=value` keeps a dimension's value."""
+    filters = [(match[1], value) for name, value in request.query_params.multi_items() if (match := _FILTER(name))]
     body = MeterQueryRequest.model_validate(
         {
             "from": from_at,
@@ -189,6 +214,7 @@ async def query_meter(
             "windowTimeZone": window_time_zone,
             "subject": subject,
             "filterCustomerId": filter_customer_id,
+            "filterGroupBy": {name: [one for key, one in filters if key == name] for name, _ in filters},
             "groupBy": group_by,
         }
     )
@@ -206,85 +232,64 @@ async def query_meter_post(
     backend = running()
     async with backend.database.read() as session:
         meter = await queries.get_meter(session, meter_id_or_slug)
-        customers = await subjects_of_customers(session, [id_.upper() for id_ in body.filter_customer_id])
-    rows = await _measure(meter, body, customers)
+    rows = await usage_rows(backend, meter, _question(body))
     if accept.startswith("text/csv"):
         return Response(_csv(rows, body), media_type="text/csv")
-    document = without_none(
-        [
-            ("from", body.from_ and time_text(body.from_)),
-            ("to", body.to and time_text(body.to)),
-            ("windowSize", body.window_size and body.window_size.value),
-            ("data", [_row_to_v1(row, customer) for customer, row in rows]),
-        ]
+    return reply(
+        without_none(
+            [
+                ("from", optional_time(body.from_)),
+                ("to", optional_time(body.to)),
+                ("windowSize", body.window_size and body.window_size.value),
+                ("data", [_row_to_v1(row) for row in rows]),
+            ]
+        )
     )
-    return reply(document)
 
 
-Rows = list[tuple[str | None, Measurement]]
-
-
-async def _measure(meter: Meter, body: MeterQueryRequest, customers: dict[str, tuple[str, ...]]) -> Rows:
-    """Rows with the customer they belong to. Filtering by subject or customer also groups by it, as at OpenMeter."""
-    query = MeterQuery(
+def _question(body: MeterQueryRequest) -> UsageQuestion:
+    filters = {name: tuple(values) for name, values in body.filter_group_by.items()}
+    for name, condition in body.advanced_meter_group_by_filters.items():
+        filters[name] = condition.values(name)
+    return UsageQuestion(
         from_at=body.from_,
         to_at=body.to,
         window=body.window_size,
         time_zone=body.window_time_zone,
-        subjects=tuple(body.subject) or None,
-        group_by=tuple(name for name in body.group_by if name not in _RESERVED),
-        by_subject=bool(body.subject) or "subject" in body.group_by,
-        filters={name: tuple(values) for name, values in body.filter_group_by.items()},
-    )
-    store = running().event_store
-    if not body.filter_customer_id:
-        return [(None, row) for row in await queries.query_meter(store, meter, query)]
-    rows: Rows = []
-    for customer, subjects in customers.items():
-        wanted = [subject for subject in subjects if query.subjects is None or subject in query.subjects]
-        for row in await queries.query_meter(store, meter, _for_subjects(query, tuple(wanted))):
-            rows.append((customer, row))
-    return rows
-
-
-def _for_subjects(query: MeterQuery, subjects: tuple[str, ...]) -> MeterQuery:
-    return MeterQuery(
-        query.from_at,
-        query.to_at,
-        query.window,
-        query.time_zone,
-        subjects,
-        query.group_by,
-        query.by_subject,
-        query.filters,
+        subjects=tuple(body.subject),
+        customers=tuple(body.filter_customer_id),
+        group_by=tuple(body.group_by),
+        filters=filters,
     )
 
 
-def _row_to_v1(row: Measurement, customer: str | None) -> dict[str, Any]:
+def _row_to_v1(row: UsageRow) -> dict[str, Any]:
+    measured = row.measurement
     document: dict[str, Any] = {
-        "value": row.value,
-        "windowStart": time_text(row.from_at),
-        "windowEnd": time_text(row.to_at),
-        "subject": row.subject,
-        "groupBy": row.group_by,
+        "value": measured.value,
+        "windowStart": time_text(measured.from_at),
+        "windowEnd": time_text(measured.to_at),
+        "subject": measured.subject,
+        "groupBy": measured.group_by,
     }
-    return document | ({"customerId": customer} if customer else {})
+    return document | ({"customerId": row.customer_id} if row.customer_id else {})
 
 
-def _csv(rows: Rows, body: MeterQueryRequest) -> str:
-    dimensions = [name for name in body.group_by if name not in _RESERVED]
+def _csv(rows: list[UsageRow], body: MeterQueryRequest) -> str:
+    dimensions = _question(body).dimensions
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["window_start", "window_end", "subject", "customer_id", *dimensions, "value"])
-    for customer, row in rows:
+    for row in rows:
+        measured = row.measurement
         writer.writerow(
             [
-                time_text(row.from_at),
-                time_text(row.to_at),
-                row.subject or "",
-                customer or "",
-                *(row.group_by.get(name, "") for name in dimensions),
-                decimal_text(row.value),
+                time_text(measured.from_at),
+                time_text(measured.to_at),
+                measured.subject or "",
+                row.customer_id or "",
+                *(measured.group_by.get(name, "") for name in dimensions),
+                decimal_text(measured.value),
             ]
         )
     return text.getvalue()

@@ -10,14 +10,14 @@ from dashboard.api.pinned_profiles import profile_of_each_customer
 from dashboard.api.shapes import UlidUpperCase, nothing, page_of, reply
 from dashboard.api.v3.base import PageQuery, page_answer, sort_of
 from dashboard.api.v3.customer_shapes import FIELDS, CustomerBody, NewCustomerBody, customer_from_v3, customer_to_v3
-from dashboard.api.v3.filters import EXACT_OPERATORS, TEXT_OPERATORS, Condition, filters_of
+from dashboard.api.v3.filters import EXACT_OPERATORS, TEXT_OPERATORS, Condition, all_that_fit, filters_of
 from dashboard.api.wire_names import wire_names
 from dashboard.backend import running
 from dashboard.customers import queries, service
 from dashboard.customers.inputs import CreateCustomer, UpdateCustomer
 from dashboard.customers.views import Customer
 from dashboard.kit.inputs import parse_input
-from dashboard.kit.paging import PAGE_SIZE_MAX, Page, PageRequest
+from dashboard.kit.paging import Page, PageRequest
 
 router = APIRouter(prefix="/customers", tags=["v3 customers"])
 
@@ -90,12 +90,11 @@ async def _fitting(
     texts = [one for one in conditions if one.field != "billing_profile_id"]
     ids = await _ids_by_profile(session, by_profile)
     parts = {one.field: one.value for one in texts if one.operator in ("eq", "contains") and one.value}
-    found: list[Customer] = []
-    number, more = 1, True
-    while more:
-        page: Page[Customer] = await queries.list_customers(
+
+    async def fetch(page: PageRequest) -> Page[Customer]:
+        return await queries.list_customers(
             session,
-            PageRequest(number, PAGE_SIZE_MAX),
+            page,
             key=parts.get("key"),
             name=parts.get("name"),
             primary_email=parts.get("primary_email"),
@@ -104,9 +103,8 @@ async def _fitting(
             sort=sort,
             descending=descending,
         )
-        found += [customer for customer in page.items if all(_fits(customer, one) for one in texts)]
-        number, more = number + 1, number < page.page_count
-    return found
+
+    return await all_that_fit(fetch, lambda customer: all(_fits(customer, one) for one in texts))
 
 
 async def _ids_by_profile(session: AsyncSession, conditions: Sequence[Condition]) -> list[str] | None:

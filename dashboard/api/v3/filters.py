@@ -1,12 +1,16 @@
 """v3's `filter[field]` and `filter[field][operator]` of the query."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from fastapi import Request
 
 from dashboard.kit.errors import InvalidInput
+from dashboard.kit.paging import PAGE_SIZE_MAX, Page, PageRequest
+
+Item = TypeVar("Item")
 
 TEXT_OPERATORS = frozenset({"eq", "neq", "contains", "oeq", "ocontains", "gt", "gte", "lt", "lte", "exists"})
 EXACT_OPERATORS = frozenset({"eq", "neq", "oeq"})
@@ -73,4 +77,17 @@ def filters_of(request: Request, known: Mapping[str, Collection[str]]) -> list[C
         if operator == "exists" and value not in ("true", "false"):
             raise InvalidInput("exists takes true or false.", field=name)
         found.append(Condition(field, operator, value))
+    return found
+
+
+async def all_that_fit(
+    fetch: Callable[[PageRequest], Awaitable[Page[Item]]], fits: Callable[[Item], bool]
+) -> list[Item]:
+    """Every entry of a list that fits, for conditions its room does not know."""
+    found: list[Item] = []
+    number, more = 1, True
+    while more:
+        page = await fetch(PageRequest(number, PAGE_SIZE_MAX))
+        found += [item for item in page.items if fits(item)]
+        number, more = number + 1, number < page.page_count
     return found

@@ -72,6 +72,18 @@ class InvoicePages:
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
         return Response(content, media_type="application/pdf", headers=headers)
 
+    async def credit_note(self, request: Request) -> Response:
+        """A credit note as a PDF document."""
+        ctx = self._sandbox.context(request.path_params["account"])
+        note = ctx.get(request.path_params["note"])
+        if not note or note.get("_page_key") != request.path_params["key"]:
+            return notice("Page not found", "This link is not valid (any more).", 404)
+        pdf = importlib.import_module("dashboard.stripe_sandbox.pdf")
+        invoice = ctx.need("invoice", note["invoice"])
+        content = pdf.credit_note_pdf(note, invoice, accounts.display_name(ctx))
+        headers = {"Content-Disposition": f'attachment; filename="{note["number"]}.pdf"', "Cache-Control": "no-store"}
+        return Response(content, media_type="application/pdf", headers=headers)
+
     def _page(self, ctx: Context, invoice: dict[str, Any], given: forms.Entered, status: int = 200) -> Response:
         intent = collection.default_intent(ctx, invoice)
         charge = ctx.get(intent["latest_charge"]) if intent and intent["latest_charge"] else None
@@ -114,6 +126,7 @@ def routes(sandbox: Sandbox) -> list[Route]:
         Route("/i/{account}/{key}", pages.show, methods=["GET"]),
         Route("/i/{account}/{key}", pages.pay, methods=["POST"]),
         Route("/i/{account}/{key}/pdf", pages.pdf, methods=["GET"]),
+        Route("/cn/{account}/{note}/{key}/pdf", pages.credit_note, methods=["GET"]),
     ]
 
 

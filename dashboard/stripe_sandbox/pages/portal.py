@@ -204,6 +204,7 @@ def routes(sandbox: Sandbox) -> list[Route]:
     base = "/p/session/{session}"
     return [
         Route(base, pages.show, methods=["GET"]),
+        Route("/p/login/{configuration}", _login, methods=["GET"]),
         Route(f"{base}/add", pages.add, methods=["GET"]),
         Route(f"{base}/add", pages.take_method, methods=["POST"]),
         Route(f"{base}/methods", pages.change_method, methods=["POST"]),
@@ -219,6 +220,13 @@ def after_challenge(ctx: Context, intent: dict[str, Any]) -> str:
         _make_default(ctx, intent)
         return f"/p/session/{session['id']}?key={session['_key']}&done=1"
     return f"/p/session/{session['id']}/add?key={session['_key']}"
+
+
+async def _login(request: Request) -> Response:
+    return notice(
+        "Sign in to your billing",
+        "Stripe would now mail a link to the address you enter. No mail leaves a sandbox: ask the seller for a portal link.",
+    )
 
 
 def _make_default(ctx: Context, intent: dict[str, Any]) -> None:
