@@ -11,11 +11,12 @@ from dashboard.billing.invoicing import ADVANCE_JOB
 from dashboard.billing.jobs import COLLECT_JOB
 from dashboard.billing.payment_setup import PaymentSetup
 from dashboard.billing.queries import invoices_keep_customer
+from dashboard.catalog.tax_codes import ensure_tax_defaults
 from dashboard.customers.service import CustomerGuard
 from dashboard.kit.changes import Changes
 from dashboard.kit.clock import Clock, clock_from_text
 from dashboard.kit.crypto import SecretBox, load_or_make_secret_key
-from dashboard.kit.database import Database
+from dashboard.kit.database import SYSTEM, Database
 from dashboard.kit.jobs import Job, Jobs
 from dashboard.kit.limiter import CallLimiter, Limits
 from dashboard.kit.locks import Locks
@@ -102,6 +103,8 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
             subscriptions=SubscriptionDesk(database, PaymentSetup(billing)),
         )
         await define_missing_meters(database, backend.event_store)
+        async with database.transaction(SYSTEM) as work:
+            await ensure_tax_defaults(work)
         _running.append(backend)
         closing.callback(_running.remove, backend)
         yield backend

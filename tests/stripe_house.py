@@ -82,6 +82,7 @@ class House:
     billing: BillingDesk
     sandbox: httpx.AsyncClient
     account: str
+    first_exchange: int
 
     @property
     def key(self) -> str:
@@ -169,19 +170,17 @@ class House:
         answer = await self.sandbox.delete("/_sandbox/faults")
         assert answer.status_code < 300, answer.text
 
-    async def exchanges(self, since: int = 0) -> list[dict[str, Any]]:
+    async def exchanges(self) -> list[dict[str, Any]]:
         """What the sandbox was asked for this account, oldest first, each with its number `n`."""
-        answer = await self.sandbox.get("/_sandbox/exchanges", params={"after": since})
+        answer = await self.sandbox.get("/_sandbox/exchanges", params={"after": self.first_exchange})
         return [one for one in answer.json() if one["account"] == self.account]
 
     async def account_id(self) -> str:
         return (await self.stripe("GET", "/v1/account"))["id"]
 
-    async def writes(self, since: int = 0) -> list[str]:
+    async def writes(self) -> list[str]:
         """The writing calls this account has seen, as `POST /v1/invoices/{}/finalize`."""
-        return [
-            f"{one['method']} {_template(one['path'])}" for one in await self.exchanges(since) if one["method"] != "GET"
-        ]
+        return [f"{one['method']} {_template(one['path'])}" for one in await self.exchanges() if one["method"] != "GET"]
 
 
 def _template(path: str) -> str:
@@ -200,10 +199,11 @@ async def house(database_url: str, clock: FixedClock, stripe_sandbox: RunningSan
     database = Database(database_url, clock=clock, outbox=jobs, audit_writer=AuditLog())
     gateways = Gateways(sandbox_url=stripe_sandbox.url, budget=CallBudget(attempts=3, longest_wait=0.05))
     desk = StripeDesk(database, SecretBox("a secret key"), gateways)
-    async with httpx.AsyncClient(base_url=stripe_sandbox.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=stripe_sandbox.url, trust_env=False, timeout=60) as client:
         locks = Locks(database)
         billing = BillingDesk(database, StripePlug(desk), cast(EventStore, NoUsage()), locks)
-        made = House(desk, clock, jobs, billing, client, new_id().lower())
+        before = (await client.get("/_sandbox/state")).json()["exchanges"]
+        made = House(desk, clock, jobs, billing, client, new_id().lower(), before)
         yield made
         await made.clear_faults()
         breaches = contract_breaches(await made.exchanges())

@@ -11,8 +11,8 @@ from dashboard.api import checkout_return, docs_page
 from dashboard.api.auth import refuse_open_routes
 from dashboard.api.gate import ApiGate
 from dashboard.api.problems import install_problem_handlers
-from dashboard.api.v1 import router as v1
-from dashboard.api.v3 import router as v3
+from dashboard.api.v1.routes import router as v1
+from dashboard.api.v3.routes import router as v3
 from dashboard.backend import running
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]

@@ -17,7 +17,8 @@ _LIVE_DEFAULT = text("is_default AND deleted_at IS NULL")
 _GATHERING = text("status = 'gathering'")
 _WAKES = text("wake_at IS NOT NULL")
 # A partial index serves only questions that are worded like it, and the two dialects word this one differently.
-_ATTENTION = {"sqlite_where": text("needs_attention = 1"), "postgresql_where": text("needs_attention")}
+_ATTENTION_SQLITE = text("needs_attention = 1")
+_ATTENTION_POSTGRESQL = text("needs_attention")
 _REFERENCE = text("reference IS NOT NULL AND deleted_at IS NULL")
 
 
@@ -103,7 +104,15 @@ class InvoiceRow(Row, table=True):
         Index("ix_invoice_number", "number"),
         Index("ix_invoice_external", "external_id"),
         Index("ix_invoice_wakes", "wake_at", sqlite_where=_WAKES, postgresql_where=_WAKES),
-        Index("ix_invoice_attention", "created_at", "id", **_ATTENTION),
+        Index(
+            "ix_invoice_attention",
+            "created_at",
+            "id",
+            "sync_state",
+            "sync_attempts",
+            sqlite_where=_ATTENTION_SQLITE,
+            postgresql_where=_ATTENTION_POSTGRESQL,
+        ),
     )
 
     id: str = Field(primary_key=True)

@@ -77,9 +77,7 @@ async def make_usage(seeding: Seeding) -> None:
     events = list(usage_events(seeding.backend.database.clock.now()))
     new = 0
     for start in range(0, len(events), BATCH):
-        new += await ingest_events(
-            seeding.backend.database, seeding.backend.event_store, events[start : start + BATCH]
-        )
+        new += await ingest_events(seeding.backend.database, seeding.backend.event_store, events[start : start + BATCH])
     seeding.tell(f"Usage events of {USAGE_DAYS} days", new, len(events))
 
 

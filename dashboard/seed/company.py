@@ -10,6 +10,8 @@ from dashboard.catalog.plan_views import RateCardType
 from dashboard.usage.inputs import CreateMeter
 from dashboard.usage.views import Aggregation
 
+DEMO = {"demo": "yes"}
+"""The mark on everything the seed makes: what does not bear it is somebody's own, and is left alone."""
 SANDBOX_KEY = "sk_test_sandbox_demo"
 AUTO_PROFILE = "Auto Collection"
 MAIL_PROFILE = "Send Invoice"
@@ -20,8 +22,8 @@ METERED_DAYS = 30
 """A metered invoice of the demo bills this many whole days: 5 events × 30 days = 150 times the amount of one event."""
 
 TAX_CODES = (
-    CreateTaxCode(key="software", name="Software as a service", stripe_code="txcd_10103001"),
-    CreateTaxCode(key="services", name="Professional services", stripe_code="txcd_20030000"),
+    CreateTaxCode(key="software", name="Software as a service", stripe_code="txcd_10103001", metadata=DEMO),
+    CreateTaxCode(key="services", name="Professional services", stripe_code="txcd_20030000", metadata=DEMO),
 )
 
 METERS = (
@@ -32,6 +34,7 @@ METERS = (
         aggregation=Aggregation.SUM,
         value_property="$.calls",
         group_by={"region": "$.region"},
+        metadata=DEMO,
     ),
     CreateMeter(
         key="data_sent",
@@ -39,13 +42,14 @@ METERS = (
         event_type="api.usage",
         aggregation=Aggregation.SUM,
         value_property="$.gigabytes",
+        metadata=DEMO,
     ),
 )
 
 FEATURES = (
-    CreateFeature(key="api_calls", name="API calls", meter="api_calls"),
-    CreateFeature(key="data_sent", name="Data sent", meter="data_sent"),
-    CreateFeature(key="support", name="Priority support"),
+    CreateFeature(key="api_calls", name="API calls", meter="api_calls", metadata=DEMO),
+    CreateFeature(key="data_sent", name="Data sent", meter="data_sent", metadata=DEMO),
+    CreateFeature(key="support", name="Priority support", metadata=DEMO),
 )
 
 CALL_PRICE = {"type": "unit", "amount": "0.01"}
@@ -68,7 +72,13 @@ def _usage(key: str, name: str, price: dict[str, object]) -> RateCardInput:
 def _plan(key: str, name: str, description: str, *cards: RateCardInput) -> CreatePlan:
     phase = PhaseInput(key="standard", name="Standard", rate_cards=cards)
     return CreatePlan(
-        key=key, name=name, description=description, currency="USD", billing_cadence="P1M", phases=(phase,)
+        key=key,
+        name=name,
+        description=description,
+        currency="USD",
+        billing_cadence="P1M",
+        phases=(phase,),
+        metadata=DEMO,
     )
 
 
@@ -196,9 +206,7 @@ INVOICES = (
     DemoInvoice("wayne-gala", "wayne", "1000.00", S.PAYMENT_ACTION_REQUIRED, (_times(10, "100", "Gala, tickets"),)),
     DemoInvoice("tyrell-usage", "tyrell", "12.00", S.DRAFT_WAITING_AUTO_APPROVAL, (CALLS,)),
     DemoInvoice("soylent-consulting", "soylent", "960.00", S.PAYMENT_PENDING, (_times(8, "120", "Consulting, hours"),)),
-    DemoInvoice(
-        "cyberdyne-lost", "cyberdyne", "45.00", S.UNCOLLECTIBLE, (CALLS,), action=A.MARK_UNCOLLECTIBLE
-    ),
+    DemoInvoice("cyberdyne-lost", "cyberdyne", "45.00", S.UNCOLLECTIBLE, (CALLS,), action=A.MARK_UNCOLLECTIBLE),
     DemoInvoice("oscorp-fee", "oscorp", "20.00", S.PAID, (_times(1, "20", "Starter, last month"),)),
     DemoInvoice("dunder-paper", "dunder", "250.00", S.PAID, (_times(100, "2.50", "Reams of paper"),)),
     DemoInvoice("bluth-stand", "bluth", "30.00", S.PAYMENT_FAILED, (_times(3, "10", "Banana stand, days"),)),

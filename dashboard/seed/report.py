@@ -19,7 +19,7 @@ class Seeding:
     say: Say
 
     def tell(self, what: str, made: int, wanted: int) -> None:
-        """`Customers: 30 made` or `Customers: 2 made, 28 were there already`."""
+        """`Customers: 30 made` or `Customers: 2 made, 28 there already`."""
         there = wanted - made
-        parts = ([f"{made} made"] if made or not there else []) + ([f"{there} were there already"] if there else [])
+        parts = ([f"{made} made"] if made or not there else []) + ([f"{there} there already"] if there else [])
         self.say(f"{what}: {', '.join(parts)}")

@@ -83,7 +83,7 @@ class Sandbox:
         return done
 
     def _keep_appointment(self, row: sqlite3.Row) -> None:
-        """One piece of due work. A defect in one must not stop the others: it is logged, and the appointment dropped."""
+        """One piece of due work. A defect in it must not stop the others: it is logged and dropped."""
         try:
             with self.clock.held_at(max(row["at"], 0)), self.store.work():
                 self.store.execute("DELETE FROM due WHERE id = ?", (row["id"],))

@@ -161,3 +161,34 @@ async def test_a_draft_is_deleted(api: ApiHouse) -> None:
 async def test_invoices_are_filtered(api: ApiHouse, query: str, count: int) -> None:
     await draft(api)
     assert (await api.ok("GET", f"{INVOICES}?{query}"))["totalCount"] == count
+
+
+async def test_v3_shows_changes_and_moves_invoices(api: ApiHouse) -> None:
+    invoice = await draft(api, flat("Keep", "10", metadata={"label": "ok"}), flat("Drop"))
+    base = "/v3/openmeter/billing/invoices"
+    path = f"{base}/{invoice['id']}"
+    seen = await api.ok("GET", path)
+    assert [line["name"] for line in seen["lines"]] == ["Keep", "Drop"]
+    assert seen["lines"][0]["labels"] == {"label": "ok"}
+    listed = await api.ok("GET", f"{base}?filter[status]=draft&filter[customer_id]={seen['customer']['id']}")
+    assert [one["id"] for one in listed["data"]] == [invoice["id"]]
+    assert (await api.ok("GET", f"{base}?filter[status][oeq]=paid,voided"))["data"] == []
+    assert (await api.ok("GET", f"{base}?filter[created_at][gte]=2199-01-01T00:00:00Z"))["data"] == []
+    body = {
+        "type": "standard",
+        "supplier": {"name": seen["supplier"]["name"]},
+        "customer": {"id": seen["customer"]["id"], "name": seen["customer"]["name"]},
+        "workflow": {"workflow": {}},
+        "lines": [
+            {name: seen["lines"][0][name] for name in ("type", "id", "service_period", "rate_card")} | {"name": "Kept"}
+        ],
+    }
+    changed = await api.ok("PUT", path, body)
+    assert [(line["name"], line["totals"]["total"]) for line in changed["lines"]] == [("Kept", "10")]
+    await api.refused(400, "PUT", path, body | {"customer": body["customer"] | {"name": "Somebody else"}})
+    gathering = await api.ok("GET", f"{INVOICES}?statuses=gathering")
+    for one in gathering["items"]:
+        await api.refused(404, "GET", f"{base}/{one['id']}")
+    moved = await api.ok("POST", f"{path}/advance")
+    assert moved["status"] in ("draft", "issuing", "issued", "payment_processing", "paid")
+    await api.refused(400, "POST", f"{path}/snapshot-quantities")

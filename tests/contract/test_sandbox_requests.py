@@ -111,6 +111,39 @@ def test_a_replayed_key_gives_the_first_answer_and_acts_once(sandbox: RunningSan
     assert len(sandbox.client().v1.customers.list().data) == 1
 
 
+def test_no_replay_ever_acts_twice(sandbox: RunningSandbox) -> None:
+    v1 = sandbox.client().v1
+    customer = v1.customers.create({"name": "R", "email": "r@example.com", "balance": -100}).id
+    method = v1.payment_methods.attach("pm_card_visa", {"customer": customer}).id
+    with sandbox.http() as http:
+        invoice = http.post("/v1/invoices", data={"customer": customer}).json()["id"]
+        calls = [
+            ("/v1/invoiceitems", {"customer": customer, "amount": "100"}),
+            ("/v1/products", {"name": "P"}),
+            ("/v1/coupons", {"percent_off": "5"}),
+            ("/v1/setup_intents", {"customer": customer, "payment_method": method, "confirm": "true"}),
+            ("/v1/checkout/sessions", {"mode": "setup", "currency": "usd", "success_url": "https://app.example"}),
+            (f"/v1/customers/{customer}/balance_transactions", {"amount": "-50", "currency": "usd"}),
+            (f"/v1/invoices/{invoice}/add_lines", {"lines[0][amount]": "5000"}),
+            (f"/v1/invoices/{invoice}/finalize", {}),
+            ("/v1/credit_notes", {"invoice": invoice, "amount": "100"}),
+            (f"/v1/invoices/{invoice}/pay", {"payment_method": method}),
+            ("/v1/webhook_endpoints", {"url": "https://127.0.0.1:9/", "enabled_events[0]": "coupon.deleted"}),
+        ]
+        for number, (path, form) in enumerate(calls):
+            first = http.post(path, data=form, headers={"Idempotency-Key": f"key-{number}"})
+            assert first.status_code == 200, first.text
+            before = _counts(sandbox)
+            again = http.post(path, data=form, headers={"Idempotency-Key": f"key-{number}"})
+            assert (again.status_code, again.json()) == (200, first.json())
+            assert _counts(sandbox) == before, path
+
+
+def _counts(sandbox: RunningSandbox) -> tuple[Any, Any]:
+    state = sandbox.get("/state")
+    return state["objects"], state["events"]
+
+
 def test_a_key_remembers_a_decline_but_not_a_mistake(sandbox: RunningSandbox) -> None:
     v1 = sandbox.client().v1
     customer = v1.customers.create({"name": "D"}).id

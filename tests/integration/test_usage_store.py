@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 import json
 import random
 from datetime import UTC, datetime, timedelta
@@ -16,8 +17,8 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-async def store(tmp_path):
-    database = Database(f"sqlite:///{tmp_path}/events.db")
+async def store(database_url):
+    database = Database(database_url)
     store = SqlEventStore(database)
     await store.prepare()
     yield store
@@ -30,7 +31,7 @@ def meter(aggregation=Aggregation.SUM, value="$.tokens", **group_by) -> MeterDef
     return MeterDefinition(f"meter-{aggregation}", "prompt", None, aggregation, path, tuple(group_by.items()))
 
 
-def event(number: int, tokens=1, subject="acme", at=START, **data) -> UsageEvent:
+def event(number: int, tokens: int | str = 1, subject="acme", at=START, **data) -> UsageEvent:
     text = json.dumps({"tokens": tokens, **data})
     return UsageEvent(f"e{number}", "app", "prompt", subject, at, text, at)
 
@@ -140,7 +141,7 @@ async def test_the_windows_of_a_query_add_up_to_the_whole(store, window):
         span = MeterQuery(START, end)
     rows = await store.measure(meter(), MeterQuery(START, end, window, time_zone="America/New_York"))
     assert sum(row.value for row in rows) == (await store.measure(meter(), span))[0].value
-    assert all(earlier.to_at <= later.from_at for earlier, later in zip(rows, rows[1:], strict=False))
+    assert all(earlier.to_at <= later.from_at for earlier, later in itertools.pairwise(rows))
 
 
 async def test_subjects_are_kept_apart_or_added_up_as_asked(store):

@@ -48,12 +48,15 @@ async def test_a_time_without_a_zone_is_refused_by_the_column(things):
 
 
 async def test_a_failed_transaction_changes_nothing_and_tells_nobody(things):
+    async def fail_in_the_middle():
+        async with things.transaction(SYSTEM) as work:
+            await work.session.execute(THINGS.insert().values(id=1))
+            work.changed("things")
+            raise InvalidInput("no")
+
     with things.changes.subscribe(["things"]) as news:
         with pytest.raises(InvalidInput):
-            async with things.transaction(SYSTEM) as work:
-                await work.session.execute(THINGS.insert().values(id=1))
-                work.changed("things")
-                raise InvalidInput("no")
+            await fail_in_the_middle()
         assert not await news.wait(0.01)
     async with things.read() as session:
         assert (await session.execute(select(THINGS.c.id))).first() is None

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboard.stripe_sandbox import invoice_engine, resources, tax
+from dashboard.stripe_sandbox import collection, invoice_engine, resources, tax
 from dashboard.stripe_sandbox.context import Context
 from dashboard.stripe_sandbox.currencies import minimum_charge, round_half_up, shown
 from dashboard.stripe_sandbox.errors import ApiError
@@ -149,6 +149,39 @@ def test_customer_balance_and_invoice_always_account_for_each_other(
         if invoice["status"] == "open":
             _call(ctx, "POST /v1/invoices/{invoice}/void", invoice["id"])
             assert customer["balance"] == balance, "voiding gives back what was applied"
+
+
+HAPPY_ORDER = [
+    "invoice.created", "invoiceitem.created", "invoice.updated", "invoice.finalized", "payment_intent.created",
+    "charge.succeeded", "payment_intent.succeeded", "invoice_payment.paid", "invoice.updated", "invoice.paid",
+    "invoice.payment_succeeded",
+]  # fmt: skip
+
+
+@given(
+    amounts=st.lists(st.integers(50, 50_000), min_size=1, max_size=9),
+    card=st.sampled_from(["visa", "amex", "mastercard"]),
+)
+@RELAXED
+def test_a_happy_charge_always_tells_its_story_in_the_same_order(
+    sandbox: Sandbox, amounts: list[int], card: str
+) -> None:
+    with _work(sandbox) as ctx:
+        customer = _call(ctx, "POST /v1/customers", name="H")["id"]
+        method = _call(ctx, "POST /v1/payment_methods/{payment_method}/attach", f"pm_card_{card}", customer=customer)[
+            "id"
+        ]
+        _call(ctx, "POST /v1/customers/{customer}", customer, invoice_settings={"default_payment_method": method})
+        begin = ctx.store.all("SELECT coalesce(max(seq), 0) AS seq FROM events")[0]["seq"]
+        invoice = _call(ctx, "POST /v1/invoices", customer=customer, currency="usd")
+        added = [{"amount": amount} for amount in amounts]
+        _call(ctx, "POST /v1/invoices/{invoice}/add_lines", invoice["id"], lines=added)
+        _call(ctx, "POST /v1/invoices/{invoice}/finalize", invoice["id"], auto_advance=True)
+        collection.collect(ctx, invoice["id"])
+        types = [row["type"] for row in ctx.store.all("SELECT type FROM events WHERE seq > ? ORDER BY seq", (begin,))]
+        assert types.count("invoiceitem.created") == len(amounts)
+        assert [name for name, before in zip(types, ["", *types], strict=False) if name != before] == HAPPY_ORDER
+        assert invoice["amount_paid"] == sum(amounts)
 
 
 def test_half_a_cent_rounds_away_from_zero() -> None:

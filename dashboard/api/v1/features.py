@@ -69,9 +69,7 @@ async def list_features(
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     order: Order = "ASC",
-    order_by: Annotated[
-        Literal["id", "key", "name", "createdAt", "updatedAt"], Query(alias="orderBy")
-    ] = "updatedAt",
+    order_by: Annotated[Literal["id", "key", "name", "createdAt", "updatedAt"], Query(alias="orderBy")] = "updatedAt",
 ) -> Response:
     """Features: a plain array, or a page when `page` or `pageSize` is given."""
     paged = "page" in request.query_params or "pageSize" in request.query_params
@@ -127,6 +125,7 @@ async def delete_feature(actor: Admin, feature_id: str) -> Response:
 def feature_to_v1(feature: Feature) -> dict[str, Any]:
     """v1's `Feature`."""
     plain = all(len(values) == 1 for values in feature.filters.values())
+    cost = None if feature.unit_cost is None else {"type": "manual", "amount": decimal_text(feature.unit_cost)}
     return without_none(
         [
             ("id", feature.id),
@@ -139,10 +138,7 @@ def feature_to_v1(feature: Feature) -> dict[str, Any]:
                 "advancedMeterGroupByFilters",
                 None if plain else {name: {"$in": list(values)} for name, values in feature.filters.items()},
             ),
-            (
-                "unitCost",
-                {"type": "manual", "amount": decimal_text(feature.unit_cost)} if feature.unit_cost is not None else None,
-            ),
+            ("unitCost", cost),
             ("createdAt", time_text(feature.created_at)),
             ("updatedAt", time_text(feature.updated_at)),
             ("archivedAt", optional_time(feature.archived_at)),
@@ -151,7 +147,7 @@ def feature_to_v1(feature: Feature) -> dict[str, Any]:
 
 
 def _filters(body: FeatureBody) -> dict[str, tuple[str, ...]]:
-    found = {name: (value,) for name, value in (body.meter_group_by_filters or {}).items()}
+    found: dict[str, tuple[str, ...]] = {name: (value,) for name, value in (body.meter_group_by_filters or {}).items()}
     for name, condition in (body.advanced_meter_group_by_filters or {}).items():
         values = (*([condition.eq] if condition.eq is not None else []), *(condition.in_ or []))
         if not values:

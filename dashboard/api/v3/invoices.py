@@ -129,7 +129,9 @@ async def list_invoices(_: Viewer, request: Request, page: PageQuery) -> Respons
     sort, descending = sort_of(request, _SORTS, "created_at")
     conditions = filters_of(request, _FILTERS)
     wanted, period = _invoice_filter(conditions)
-    customers = [one.choices if one.operator == "oeq" else [one.value] for one in conditions if one.field == "customer_id"]
+    customers = [
+        one.choices if one.operator == "oeq" else [one.value] for one in conditions if one.field == "customer_id"
+    ]
     async with backend.database.read() as session:
         now = backend.clock.now()
         found = await invoices_found(
@@ -277,7 +279,7 @@ def _check_pinned(invoice: Invoice, body: InvoiceBody) -> None:
 
 
 def _invoice_filter(conditions: list[Condition]) -> tuple[InvoiceFilter, tuple[datetime | None, datetime | None]]:
-    names = set(_STATUSES)
+    names: set[str] = set(_STATUSES)
     ranges: dict[str, list[datetime | None]] = {name: [None, None] for name in _FILTERS}
     for one in conditions:
         if one.field == "status":

@@ -225,7 +225,7 @@ def after_challenge(ctx: Context, intent: dict[str, Any]) -> str:
 async def _login(request: Request) -> Response:
     return notice(
         "Sign in to your billing",
-        "Stripe would now mail a link to the address you enter. No mail leaves a sandbox: ask the seller for a portal link.",
+        "Stripe would now mail you a link. No mail leaves a sandbox: ask the seller for a portal link.",
     )
 
 

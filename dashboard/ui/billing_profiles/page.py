@@ -82,27 +82,30 @@ def _row(profile: Any) -> rx.Component:
         ui.cell(profile.tax, hide_below="md"),
         ui.cell(ui.link(profile.account, href=profile.account_href, class_name="relative"), hide_below="lg"),
         ui.cell(profile.customers, numeric=True, hide_below="sm"),
-        ui.cell(rx.cond(ShellState.may_administer, _menu(profile), rx.fragment()), numeric=True),
+        ui.cell(rx.cond(ShellState.may_administer, _actions(profile), rx.fragment()), numeric=True),
     )
 
 
-def _menu(profile: Any) -> rx.Component:
-    return rx.el.div(
-        ui.dropdown_menu(
-            ui.menu_link("Edit", href=profile.href, icon_name="pencil"),
-            rx.cond(
-                profile.is_default,
-                rx.fragment(),
-                ui.menu_button(
-                    "Make default", icon_name="star", on_click=BillingProfilesState.ask_to_promote(profile.id)
-                ),
+def _actions(profile: Any) -> rx.Component:
+    return ui.inline(
+        rx.cond(
+            profile.is_default,
+            rx.fragment(),
+            ui.icon_button(
+                "star",
+                "Make " + profile.name + " the default",
+                on_click=BillingProfilesState.ask_to_promote(profile.id),
+                class_name="relative",
             ),
-            ui.menu_button(
-                "Delete", icon_name="trash-2", danger=True, on_click=BillingProfilesState.ask_to_delete(profile.id)
-            ),
-            label="Actions for " + profile.name,
         ),
-        class_name="relative inline-block text-left",
+        ui.icon_button(
+            "trash-2",
+            "Delete " + profile.name,
+            on_click=BillingProfilesState.ask_to_delete(profile.id),
+            class_name="relative",
+        ),
+        gap=1,
+        class_name="justify-end !flex-nowrap",
     )
 
 

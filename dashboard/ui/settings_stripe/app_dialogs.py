@@ -3,7 +3,8 @@
 import reflex as rx
 
 from dashboard.ui import components as ui
-from dashboard.ui.settings_stripe.app_state import NEW_KEY_FIELD, StripeAppPage
+from dashboard.ui.settings_stripe.app_state import StripeAppPage
+from dashboard.ui.settings_stripe.key_field import NEW_KEY_FIELD
 
 _APP = StripeAppPage.app
 

@@ -19,11 +19,10 @@ from dashboard.ui.listing import Address
 from dashboard.ui.live import news
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
+from dashboard.ui.settings_stripe.key_field import NEW_KEY_FIELD, empty_field
 from dashboard.ui.settings_stripe.reads import AppProfile, profiles_of_app, usable_app
 from dashboard.ui.settings_stripe.views import PATH, AppView, HealthView, app_view, health_view
 from dashboard.ui.shell_state import show_environment
-
-NEW_KEY_FIELD = "new_stripe_key"
 
 
 class StripeAppPage(rx.State):
@@ -88,7 +87,7 @@ class StripeAppPage(rx.State):
     def close(self) -> Any:
         """Closes the open dialog; a typed key goes with it."""
         self.dialog = ""
-        return rx.set_value(NEW_KEY_FIELD, "")
+        return empty_field(NEW_KEY_FIELD)
 
     @rx.event(background=True)
     @needs("admin")
@@ -100,14 +99,14 @@ class StripeAppPage(rx.State):
             await replace_key(running().stripe, actor, app_id, key)
             async with self:
                 self.dialog = ""
-            yield rx.set_value(NEW_KEY_FIELD, "")
+            yield empty_field(NEW_KEY_FIELD)
             yield ui.toast_success("The key was replaced", "What waited for it goes on now.")
         except MeterdeskError as error:
             remedy = "The old key stays." if isinstance(error, StripeUnreachable) else error.what_to_do
             async with self:
                 self.errors = {"api_key": f"{error.message} {remedy}".strip()}
             if not isinstance(error, Unavailable):
-                yield rx.set_value(NEW_KEY_FIELD, "")
+                yield empty_field(NEW_KEY_FIELD, focus=True)
         finally:
             await self._end(app_id)
 

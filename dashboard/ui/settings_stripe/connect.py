@@ -6,7 +6,8 @@ import reflex as rx
 
 from dashboard.stripe_app.install import RESTRICTED_KEY_PERMISSIONS
 from dashboard.ui import components as ui
-from dashboard.ui.settings_stripe.connect_state import KEY_FIELD, SANDBOX_KEY, ConnectStripe
+from dashboard.ui.settings_stripe.connect_state import SANDBOX_KEY, ConnectStripe
+from dashboard.ui.settings_stripe.key_field import KEY_FIELD
 from dashboard.ui.settings_stripe.views import PATH, KeyView
 from dashboard.ui.settings_stripe.wizard import WIDTH, wizard_head
 

@@ -16,10 +16,10 @@ from dashboard.stripe_app.inputs import InstallStripeApp
 from dashboard.stripe_app.install import check_key, install_stripe_app
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
+from dashboard.ui.settings_stripe.key_field import KEY_FIELD, empty_field
 from dashboard.ui.settings_stripe.views import PATH, KeyView, key_view, step_href
 
 SANDBOX_KEY = "sk_test_sandbox_demo"
-KEY_FIELD = "stripe_api_key"
 _SHORTEST_KEY = 20
 """Shorter than any key; while one is still typing, Stripe is not asked."""
 
@@ -90,14 +90,13 @@ class ConnectStripe(rx.State):
                     return
             wanted = InstallStripeApp(api_key=key, name=seen.account_name, confirmed_account_id=seen.account_id)
             app = await install_stripe_app(running().stripe, actor, wanted)
-            yield rx.set_value(KEY_FIELD, "")
+            yield empty_field(KEY_FIELD)
             yield rx.redirect(step_href(app.id, "collection"))
         except MeterdeskError as error:
             async with self:
                 self._show(error)
             if not isinstance(error, Unavailable):
-                yield rx.set_value(KEY_FIELD, "")
-                yield rx.set_focus(KEY_FIELD)
+                yield empty_field(KEY_FIELD, focus=True)
         finally:
             async with self:
                 self.installing = False

@@ -50,16 +50,17 @@ def _row(person: Any) -> rx.Component:
         ui.cell(
             rx.cond(person.last_signed_in.iso, ui.date_time(person.last_signed_in), ui.muted("never")), hide_below="md"
         ),
-        ui.cell(rx.cond(person.manageable, _menu(person), rx.fragment()), numeric=True),
+        ui.cell(rx.cond(person.manageable, _actions(person), rx.fragment()), numeric=True),
     )
 
 
-def _menu(person: Any) -> rx.Component:
-    return ui.dropdown_menu(
-        ui.menu_button("Change role", icon_name="shield", on_click=PeopleState.ask_for_role(person.id)),
-        ui.menu_button("New password link", icon_name="link", on_click=PeopleState.make_link(person.id)),
-        ui.menu_button("Remove", icon_name="user-x", danger=True, on_click=PeopleState.ask_to_remove(person.id)),
-        label="Actions for " + person.name,
+def _actions(person: Any) -> rx.Component:
+    return ui.inline(
+        ui.icon_button("shield", "Change role of " + person.name, on_click=PeopleState.ask_for_role(person.id)),
+        ui.icon_button("link", "New password link for " + person.name, on_click=PeopleState.make_link(person.id)),
+        ui.icon_button("user-x", "Remove " + person.name, on_click=PeopleState.ask_to_remove(person.id)),
+        gap=1,
+        class_name="justify-end !flex-nowrap",
     )
 
 
