@@ -14,9 +14,9 @@ from pathlib import Path
 import aiohttp
 import psutil
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "contract"))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import sandbox_support as support
+from tests.contract import sandbox_support as support
 
 ROUNDS = 15
 LETTERS = 3000

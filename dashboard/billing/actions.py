@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from dashboard.billing.advance import carry_on, lock_name
+from dashboard.billing.advance import advance_invoice, carry_on, lock_name
 from dashboard.billing.desk import BillingDesk
 from dashboard.billing.errors import ActionFailed, CreditTooLarge, InvoiceBusy
 from dashboard.billing.invoice_actions import PROVIDER_ACTIONS, available_actions, facts_of
@@ -51,16 +51,19 @@ async def perform_action(
     Raises InvoiceNotFound, ActionNotAvailable, CannotAdvance, CreditTooLarge, InvoiceBusy; ActionFailed when the
     provider refused. Must not be called inside a transaction.
     """
+    invoice_id = invoice_id.upper()
     async with desk.locks.holding(lock_name(invoice_id), wait_seconds=LOCK_WAIT_SECONDS) as ours:
         if not ours:
             raise InvoiceBusy("Another step of this invoice is being made right now.")
         arguments = ActionArguments(amount, reason, refund)
         target, at_provider = await _begin(desk, actor, invoice_id, action, arguments)
         error = await perform_requested(desk, target) if at_provider else None
-        if error is None:
+        if error is None and target == invoice_id:
             await carry_on(desk, target)
-        elif error.trouble is not Trouble.TRANSIENT:
+        elif error is not None and error.trouble is not Trouble.TRANSIENT:
             raise ActionFailed(error.message, remedy=error.remedy or None, details={"provider_code": error.code})
+    if target != invoice_id:
+        await advance_invoice(desk, target, wait_seconds=LOCK_WAIT_SECONDS)
     async with desk.database.read() as session:
         row = await session.get_one(InvoiceRow, target)
         return await read_invoice(session, row, desk.database.clock.now())

@@ -31,6 +31,7 @@ from dashboard.billing.invoicing import set_dates
 from dashboard.billing.invoicing_app import InvoicingAppError, Trouble
 from dashboard.billing.issues import CRITICAL, WARNING
 from dashboard.billing.lines import add_up, rate_if_flat
+from dashboard.billing.metering import QUANTITIES
 from dashboard.billing.profiles import get_billing_profile
 from dashboard.billing.provider_actions import perform_requested
 from dashboard.billing.quantities import fix_quantities, measure
@@ -48,7 +49,6 @@ STEPS_MAX = 60
 COLLECT, VALIDATE, SYNC, ISSUE, DELETE, LOOK = "collect", "validate", "sync", "issue", "delete", "look"
 
 UNTAXED = "app.untaxed"
-QUANTITIES = "meterdesk.quantities"
 
 Value = TypeVar("Value")
 
@@ -136,7 +136,7 @@ async def _calculate(work: Work, row: InvoiceRow) -> None:
     for line in lines:
         await rate_if_flat(work.session, line)
     add_up(row, lines)
-    set_dates(row, lines, pinned_workflow(row))
+    set_dates(row, lines)
 
 
 # The work of each state

@@ -1,10 +1,12 @@
 """Changing a draft: its header and its lines. What the provider has of it follows with the next step."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dashboard.billing.actions import doubt_issues, release
+from dashboard.billing.documents import to_json
 from dashboard.billing.errors import InvoiceCannotBeEdited, InvoiceLineNotFound, LineIsFixed
-from dashboard.billing.invoice_inputs import EditInvoice, EditLine
+from dashboard.billing.invoice_inputs import EditInvoice, EditLine, EditWorkflow
 from dashboard.billing.invoice_rows import (
     SyncState,
     change_status,
@@ -14,9 +16,10 @@ from dashboard.billing.invoice_rows import (
     read_invoice,
 )
 from dashboard.billing.invoicing import ask_to_advance, set_dates
-from dashboard.billing.lines import MANUAL, add_up, fill_line, make_line, rate_if_flat
+from dashboard.billing.lines import MANUAL, add_up, apply_tax, fill_line, make_line, rate_if_flat
 from dashboard.billing.state_machine import Trigger, is_mutable
 from dashboard.billing.tables import InvoiceLineRow, InvoiceRow
+from dashboard.billing.tax import resolved_tax
 from dashboard.billing.views import Invoice, InvoiceStatus, Workflow
 from dashboard.catalog.price_json import price_from_json
 from dashboard.kit.database import Work
@@ -36,12 +39,15 @@ async def edit_invoice(work: Work, invoice_id: str, wanted: EditInvoice) -> Invo
     row.purchase_order = wanted.purchase_order
     row.statement_descriptor = wanted.statement_descriptor
     row.metadata_ = dict(wanted.metadata)
-    workflow = pinned_workflow(row)
+    if wanted.supplier is not None:
+        row.supplier = to_json(wanted.supplier.to_supplier())
+    workflow = await _change_workflow(work, row, wanted.workflow)
     if wanted.lines is not None:
         await _replace_lines(work, row, wanted.lines, workflow)
     lines = await live_lines(work.session, row.id)
+    await apply_tax(work.session, lines, workflow)
     add_up(row, lines)
-    set_dates(row, lines, workflow)
+    set_dates(row, lines)
     row.revision += 1
     release(row, work)
     if row.sync_state == SyncState.SYNCED:
@@ -51,6 +57,18 @@ async def edit_invoice(work: Work, invoice_id: str, wanted: EditInvoice) -> Invo
     work.audit("invoice.edited", "invoice", row.id, number=row.number, lines=len(lines))
     await ask_to_advance(work, row)
     return await read_invoice(work.session, row, work.now)
+
+
+async def _change_workflow(work: Work, row: InvoiceRow, wanted: EditWorkflow) -> Workflow:
+    changes = {name: getattr(wanted, name) for name in wanted.model_fields_set if getattr(wanted, name) is not None}
+    if wanted.default_tax is not None:
+        changes["default_tax"] = await resolved_tax(
+            work.session, wanted.default_tax.to_tax_config(), field="workflow.default_tax.tax_code_id"
+        )
+    workflow = replace(pinned_workflow(row), **changes)
+    row.workflow = to_json(workflow)
+    row.collection_method = workflow.collection_method.value
+    return workflow
 
 
 async def _replace_lines(work: Work, row: InvoiceRow, wanted: Sequence[EditLine], workflow: Workflow) -> None:

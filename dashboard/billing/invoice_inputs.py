@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from dateutil.relativedelta import relativedelta
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from dashboard.billing.inputs import Moment, TaxConfigInput
+from dashboard.billing.inputs import Moment, SupplierInput, TaxConfigInput, WaitingTime
+from dashboard.billing.views import CollectionMethod
 from dashboard.customers.inputs import (
     EmptyIsNone,
     Metadata,
@@ -134,14 +135,27 @@ class EditLine(PendingLineInput):
     id: Annotated[str | None, EmptyIsNone] = None
 
 
+class EditWorkflow(Input):
+    """What of a draft's own workflow is different from now on; what is left out stays."""
+
+    collection_method: CollectionMethod | None = None
+    due_after: WaitingTime | None = None
+    draft_period: WaitingTime | None = None
+    auto_advance: bool | None = None
+    default_tax: TaxConfigInput | None = None
+
+
 class EditInvoice(Input):
-    """What a draft is from now on. `lines` None leaves them alone; else lines that are left out are deleted."""
+    """What a draft is from now on. `lines` None leaves them alone, else lines that are left out are deleted; `supplier`
+    None keeps who it comes from."""
 
     description: OptionalText = None
     footer: Annotated[Annotated[str, Field(max_length=FOOTER_LENGTH_MAX)] | None, EmptyIsNone] = None
     purchase_order: Annotated[Annotated[str, Field(max_length=PURCHASE_ORDER_LENGTH_MAX)] | None, EmptyIsNone] = None
     statement_descriptor: Annotated[Annotated[str, Field(max_length=DESCRIPTOR_LENGTH_MAX)] | None, EmptyIsNone] = None
     metadata: Metadata = {}
+    workflow: EditWorkflow = EditWorkflow()
+    supplier: SupplierInput | None = None
     lines: Annotated[tuple[EditLine, ...], Field(max_length=LINES_MAX)] | None = None
 
 

@@ -12,6 +12,7 @@ from dashboard.billing.collection_dates import (
     billable_period,
     collection_cutoff,
     draft_until,
+    due_at,
     invoice_collection_at,
 )
 from dashboard.billing.documents import customer_snapshot, to_json
@@ -20,6 +21,7 @@ from dashboard.billing.gathering import anchor_of, gathering_rows, lock_billing_
 from dashboard.billing.invoice_inputs import InvoicePendingLines
 from dashboard.billing.invoice_rows import (
     SyncState,
+    is_sent,
     live_lines,
     note_step,
     pinned_workflow,
@@ -30,18 +32,19 @@ from dashboard.billing.invoice_rows import (
 from dashboard.billing.issues import WARNING
 from dashboard.billing.line_rating import FLAT_KIND, USAGE_KIND, terms_of
 from dashboard.billing.lines import add_up, apply_tax
-from dashboard.billing.metering import Unmeasurable, issue_of_line, metered_line
+from dashboard.billing.metering import QUANTITIES, MeteredLine, Unmeasurable, issue_of_line, metered_line
 from dashboard.billing.numbering import draft_number
 from dashboard.billing.overrides import customer_billing
 from dashboard.billing.progressive import NothingToInvoice
 from dashboard.billing.sequences import DRAFT, next_number
 from dashboard.billing.tables import DetailLineRow, InvoiceLineRow, InvoiceRow
-from dashboard.billing.views import CustomerBilling, Invoice, InvoiceStatus, Issue, Workflow
+from dashboard.billing.views import CustomerBilling, Invoice, InvoiceStatus, Workflow
 from dashboard.customers.queries import live_customer
 from dashboard.customers.views import Customer
 from dashboard.kit.calendar import Duration, Period
 from dashboard.kit.database import Work
 from dashboard.kit.ids import new_id
+from dashboard.usage.meter_rules import Aggregation
 
 ADVANCE_JOB = "invoice.advance"
 
@@ -91,9 +94,9 @@ async def ask_to_advance(work: Work, row: InvoiceRow) -> None:
     await work.enqueue(ADVANCE_JOB, f"{row.id}:{row.version}", invoice_id=row.id)
 
 
-def set_dates(row: InvoiceRow, lines: Sequence[InvoiceLineRow], workflow: Workflow) -> None:
-    """Until when a draft waits for late usage, and until when it can be looked at."""
-    interval = Duration.parse(workflow.collection_interval)
+def set_dates(row: InvoiceRow, lines: Sequence[InvoiceLineRow]) -> None:
+    """Until when a draft waits for late usage, until when it can be looked at, and when it will be due."""
+    interval = Duration.parse(pinned_workflow(row).collection_interval)
     set_collected_at(row, invoice_collection_at(interval, pending_dates(lines)))
 
 
@@ -102,6 +105,20 @@ def set_collected_at(row: InvoiceRow, at: datetime | None) -> None:
     workflow = pinned_workflow(row)
     row.collection_at = at
     row.draft_until = draft_until(workflow.auto_advance, Duration.parse(workflow.draft_period), row.created_at, at)
+    row.due_at = None
+    if is_sent(row):
+        row.due_at = due_at(workflow.auto_advance, Duration.parse(workflow.due_after), row.draft_until, None)
+
+
+async def measurable_lines(work: Work, gathering: InvoiceRow) -> dict[str, Aggregation]:
+    """Line id → how its meter adds up. A line that cannot be measured holds back itself, not what else is owed; an
+    issue of the gathering says why."""
+    usage = [line for line in await live_lines(work.session, gathering.id) if line.kind == USAGE_KIND]
+    asked = [await metered_line(work.session, line) for line in usage]
+    blocked = [one for one in asked if isinstance(one, Unmeasurable)]
+    issues = [issue_of_line(one.line_id, one.name, one.reason, WARNING) for one in blocked]
+    await set_issues(work, gathering, QUANTITIES, issues)
+    return {one.line_id: one.meter.aggregation for one in asked if isinstance(one, MeteredLine)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,30 +142,26 @@ async def _due_pieces(
 ) -> list[_Piece]:
     progressive = workflow.progressive_billing if wanted.progressive_billing is None else wanted.progressive_billing
     pieces: list[_Piece] = []
-    blocked: list[Issue] = []
+    metered = await measurable_lines(work, gathering)
     for line in await live_lines(work.session, gathering.id):
         if chosen is not None and line.id not in chosen:
             continue
         if wanted.before_its_date and line.kind == FLAT_KIND:
             pieces.append(_Piece(line, Period(line.period_from, line.period_to), line.invoice_at))
             continue
-        measured = await metered_line(work.session, line) if line.kind == USAGE_KIND else None
-        if isinstance(measured, Unmeasurable):
-            blocked.append(issue_of_line(measured.line_id, measured.name, measured.reason, WARNING))
+        if line.kind == USAGE_KIND and line.id not in metered:
             continue
         candidate = BillableCandidate(
             price=terms_of(line).price,
             service_period=Period(line.period_from, line.period_to),
             invoice_at=line.invoice_at,
-            aggregation=measured.meter.aggregation if measured else None,
+            aggregation=metered.get(line.id),
             was_split=line.period_from != line.full_period_from,
         )
         period = billable_period(candidate, cutoff, progressive_billing=progressive)
         if period is not None:
             invoice_at = line.invoice_at if period.end == line.period_to else period.end
             pieces.append(_Piece(line, period, invoice_at))
-    # One line that cannot be measured holds back itself, not what else the customer owes.
-    await set_issues(work, gathering, "meterdesk.quantities", blocked)
     return pieces
 
 
@@ -182,7 +195,7 @@ async def _make_draft(
     lines = [await _move(work, piece, row) for piece in pieces]
     await apply_tax(work.session, lines, workflow)
     add_up(row, lines)
-    set_dates(row, lines, workflow)
+    set_dates(row, lines)
     note_step(work, row, None, row.status, "invoice")
     touch(work, row)
     await work.session.flush()

@@ -7,7 +7,7 @@ from dashboard.billing.desk import BillingDesk
 from dashboard.billing.errors import NoBillingProfile
 from dashboard.billing.gathering import due_for_collection, gathering_rows, lock_billing_of, refresh_gathering
 from dashboard.billing.invoice_inputs import InvoicePendingLines
-from dashboard.billing.invoicing import ADVANCE_JOB, invoice_pending_lines
+from dashboard.billing.invoicing import ADVANCE_JOB, invoice_pending_lines, measurable_lines
 from dashboard.billing.overrides import customer_billing
 from dashboard.billing.progressive import NothingToInvoice
 from dashboard.billing.queries import due_for_advance
@@ -57,6 +57,7 @@ async def _look_later(desk: BillingDesk, customer_id: str) -> None:
     async with desk.database.transaction(SYSTEM) as work:
         await lock_billing_of(work, customer_id)
         for row in await gathering_rows(work.session, customer_id):
+            await measurable_lines(work, row)
             try:
                 billing = await customer_billing(work.session, customer_id)
                 await refresh_gathering(work, row, billing.workflow)

@@ -18,6 +18,9 @@ from dashboard.usage.event_store import EventStore
 from dashboard.usage.queries import get_meter, measured_quantity
 from dashboard.usage.views import Meter
 
+QUANTITIES = "meterdesk.quantities"
+"""The component that issues about quantities stand under."""
+
 
 @dataclass(frozen=True, slots=True)
 class MeteredLine:

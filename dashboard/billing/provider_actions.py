@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from dashboard.billing.desk import BillingDesk
-from dashboard.billing.external import apply_external
-from dashboard.billing.invoice_rows import locked_invoice, note_step, read_invoice, touch
+from dashboard.billing.external import apply_external, set_payment_wake
+from dashboard.billing.invoice_rows import SyncState, locked_invoice, note_step, read_invoice, touch
 from dashboard.billing.invoicing_app import InvoicingApp, InvoicingAppError, Trouble
 from dashboard.billing.tables import InvoiceRow
 from dashboard.billing.troubles import clear_trouble, hold_for_retry
@@ -90,6 +90,8 @@ async def _failed(
             await hold_for_retry(work, row, error, action.value)
             return error
         _take_back(row)
+        row.sync_state = SyncState.SYNCED
+        set_payment_wake(row, work.now)
         await clear_trouble(work, row, action.value)
         note_step(work, row, row.status, row.status, f"{action.value}_failed", error=(error.code, error.message))
         touch(work, row)

@@ -38,7 +38,7 @@ async def simulate_invoice(session: AsyncSession, wanted: SimulateInvoice, now: 
         rated = [await _rated(session, row, line, billing.workflow, now) for line in wanted.lines]
     lines = [line for line, _ in rated]
     add_up(row, lines)
-    set_dates(row, lines, billing.workflow)
+    set_dates(row, lines)
     return invoice_of(row, (), tuple(line_of(line, details) for line, details in rated), (), now)
 
 

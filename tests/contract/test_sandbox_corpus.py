@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import sandbox_support as support
+
+from tests.contract import sandbox_support as support
 
 PER_OPERATION = 14
 SEED = 20261121

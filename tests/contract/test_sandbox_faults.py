@@ -8,9 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
-import sandbox_support as support
 import stripe
-from sandbox_support import RunningSandbox
+
+from tests.contract import sandbox_support as support
+from tests.contract.sandbox_support import RunningSandbox
 
 CUSTOMERS = "/v1/customers"
 

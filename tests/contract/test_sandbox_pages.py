@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import sandbox_support as support
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
-from sandbox_support import RunningSandbox
+
+from tests.contract import sandbox_support as support
+from tests.contract.sandbox_support import RunningSandbox
 
 CARD = {
     "number": "4242 4242 4242 4242",
@@ -227,6 +228,34 @@ def test_checkout_works_with_the_keyboard_alone_on_a_narrow_screen(sandbox: Runn
     narrow_page.goto(session.url)
     typed = {"Card number": "4242424242424242", "Expires (MM / YY)": "1234", "Security code": "123", "Full name": "Ada"}
     _type_along(narrow_page, typed)
+    narrow_page.get_by_role("button", name="Save payment method").focus()
+    narrow_page.keyboard.press("Enter")
+    narrow_page.wait_for_url("**/switches")
+    assert v1.checkout.sessions.retrieve(session.id).status == "complete"
+
+
+def test_the_embedded_page_mounts_and_reports_completion(sandbox: RunningSandbox, narrow_page: Page) -> None:
+    v1 = sandbox.client().v1
+    session = v1.checkout.sessions.create(
+        {"mode": "setup", "currency": "usd", "customer": _customer(v1), "ui_mode": "embedded_page",
+         "redirect_on_completion": "never"}
+    )  # fmt: skip
+    narrow_page.goto(f"{sandbox.url}/embed-example?client_secret={session.client_secret}")
+    frame = narrow_page.frame_locator("iframe")
+    frame.get_by_text("Test cards").click()
+    frame.get_by_role("button", name="Use card 4242").click()
+    frame.get_by_role("button", name="Save payment method").click()
+    narrow_page.get_by_role("heading", name="Checkout is complete").wait_for()
+    assert v1.checkout.sessions.retrieve(session.id).status == "complete"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_an_accessibility_fault_or_scrolls_sideways(
+    sandbox: RunningSandbox, chromium: Browser, scheme: Any
+) -> None:
+    v1 = sandbox.client().v1
+    customer = _customer(v1)
+    v1.payment_methods.attach("pm_card_visa", {"customer": customer})
     invoice = _open_invoice(v1, customer)
     portal = _portal(v1, customer)
     challenged = _session(v1, customer)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sandbox_support as support
 import stripe
-from sandbox_support import RunningSandbox
+
+from tests.contract import sandbox_support as support
+from tests.contract.sandbox_support import RunningSandbox
 
 
 @pytest.fixture(scope="module")

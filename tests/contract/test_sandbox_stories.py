@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import sandbox_support as support
 import stripe
-from sandbox_support import Receiver, RunningSandbox, eventually
+
+from tests.contract import sandbox_support as support
+from tests.contract.sandbox_support import Receiver, RunningSandbox, eventually
 
 HAPPY_ORDER = [
     "invoice.created", "invoiceitem.created", "invoice.updated", "invoice.finalized", "payment_intent.created",

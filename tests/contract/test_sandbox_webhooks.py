@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-import sandbox_support as support
 import stripe
-from sandbox_support import Letter, Receiver, RunningSandbox, eventually
+
+from tests.contract import sandbox_support as support
+from tests.contract.sandbox_support import Letter, Receiver, RunningSandbox, eventually
 
 
 @pytest.fixture(scope="module")

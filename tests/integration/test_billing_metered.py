@@ -18,8 +18,9 @@ from dashboard.billing.invoice_inputs import (
     InvoicePendingLines,
     PendingLineInput,
 )
+from dashboard.billing.jobs import collect
 from dashboard.billing.progressive import NothingToInvoice
-from dashboard.billing.queries import pending_of_customer
+from dashboard.billing.queries import due_for_collection, pending_of_customer
 from dashboard.billing.service import add_charges, create_pending_lines, invoice_pending_lines
 from dashboard.billing.views import Invoice, InvoiceAction, InvoiceStatus
 from dashboard.catalog.features import create_feature
@@ -34,6 +35,9 @@ from dashboard.usage.views import Aggregation, UsageEvent
 from tests.billing_house import House
 from tests.billing_house import house as house
 from tests.cast import ANN, bring_cast
+
+# Nothing here depends on which database it is; the files beside run on both.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = datetime(2026, 2, 1, tzinfo=UTC)
@@ -225,6 +229,21 @@ async def test_a_line_nobody_can_measure_holds_back_itself_only(metering: Meteri
     assert [line.name for line in paid.lines] == ["Setup"]
     async with house.database.read() as session:
         (rest,) = await pending_of_customer(session, cast.acme.id, END)
+    assert [issue.code for issue in rest.issues] == ["invoice_line_feature_has_no_meters"]
+
+
+async def test_a_line_that_blocks_only_itself_says_so_when_nothing_else_is_due(metering: Metering) -> None:
+    house = metering.house
+    cast = await bring_cast(house.database)
+    await metering.wait_for_usage(cast.acme)
+    async with house.database.transaction(ANN) as work:
+        await work.session.execute(update(FeatureRow).values(meter_id=None))
+    house.clock.move_to(END)
+    await collect(house.desk, cast.acme.id)
+    async with house.database.read() as session:
+        (rest,) = await pending_of_customer(session, cast.acme.id, END)
+        assert await due_for_collection(session, END + timedelta(minutes=59)) == []
+        assert await due_for_collection(session, END + timedelta(hours=1)) == [cast.acme.id]
     assert [issue.code for issue in rest.issues] == ["invoice_line_feature_has_no_meters"]
 
 

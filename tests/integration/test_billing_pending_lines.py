@@ -23,6 +23,7 @@ from dashboard.billing.invoice_inputs import (
     CreatePendingLines,
     EditInvoice,
     EditLine,
+    EditWorkflow,
     InvoicePendingLines,
     PendingLineInput,
     SimulatedLine,
@@ -41,7 +42,15 @@ from dashboard.billing.service import (
     update_pending_line,
 )
 from dashboard.billing.simulation import simulate_invoice
-from dashboard.billing.views import Invoice, InvoiceAction, InvoiceLine, InvoiceStatus, TaxBehavior, TaxConfig
+from dashboard.billing.views import (
+    CollectionMethod,
+    Invoice,
+    InvoiceAction,
+    InvoiceLine,
+    InvoiceStatus,
+    TaxBehavior,
+    TaxConfig,
+)
 from dashboard.catalog.inputs import CreateTaxCode
 from dashboard.catalog.price_rules import BadPrice
 from dashboard.catalog.tax_codes import create_tax_code
@@ -320,6 +329,24 @@ async def test_a_changed_draft_is_sent_again_before_it_is_issued(house: House) -
     assert again.lines[0].id == kept.id
     assert [line.name for line in again.lines] == ["Cheaper", "Setup"]
     assert again.purchase_order == "PO-7"
+
+
+async def test_a_draft_may_be_paid_another_way_than_its_customer_s_others(house: House) -> None:
+    cast = await bring_cast(house.database, auto_advance=False)
+    draft = await house.advance((await draft_for(house.database, cast.acme, "10")).id)
+    by_mail = EditWorkflow(collection_method=CollectionMethod.SEND_INVOICE, due_after="P5D")
+    async with house.database.transaction(ANN) as work:
+        await edit_invoice(work, draft.id, EditInvoice(workflow=by_mail))
+    await house.advance(draft.id)
+    issued = await house.act(draft.id, InvoiceAction.APPROVE)
+    assert issued.status is InvoiceStatus.PAYMENT_PENDING
+    assert issued.due_at == house.clock.now() + timedelta(days=5)
+
+
+async def test_a_draft_by_mail_says_when_it_will_be_due(house: House) -> None:
+    cast = await bring_cast(house.database, draft_period="P2D")
+    draft = await house.advance((await draft_for(house.database, cast.globex, "10")).id)
+    assert draft.due_at == house.clock.now() + timedelta(days=16)
 
 
 async def test_an_issued_invoice_cannot_be_edited(house: House) -> None:

@@ -5,9 +5,10 @@ from decimal import Decimal
 import pytest
 
 from dashboard.billing.errors import ActionFailed, CreditTooLarge
+from dashboard.billing.invoice_inputs import AddCharges, ChargeInput
 from dashboard.billing.invoicing_app import InvoicingAppError, Trouble
 from dashboard.billing.queries import available_actions, invoices_keep_customer, stuck_invoices, uses_of_app
-from dashboard.billing.service import recheck_customer, resume_app
+from dashboard.billing.service import add_charges, recheck_customer, resume_app
 from dashboard.billing.state_machine import ActionNotAvailable
 from dashboard.billing.views import Invoice, InvoiceAction, InvoiceStatus, Issue
 from dashboard.customers.errors import CustomerStillBilled
@@ -15,6 +16,9 @@ from dashboard.customers.service import delete_customer
 from tests.billing_house import House
 from tests.billing_house import house as house
 from tests.cast import ANN, bring_cast, draft_for
+
+# Nothing here depends on which database it is; the files beside run on both.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 A = InvoiceAction
 S = InvoiceStatus
@@ -42,6 +46,18 @@ async def test_a_person_approves_where_the_profile_asks_for_it(house: House) -> 
     assert paid.status is S.PAID
     (approval,) = [step for step in paid.transitions if step.trigger == "approve"]
     assert (approval.actor_label, approval.to_status) == ("Ann", "draft.ready")
+
+
+async def test_what_gathers_is_invoiced_and_carried_on_at_once(house: House) -> None:
+    cast = await bring_cast(house.database)
+    async with house.database.transaction(ANN) as work:
+        charges = (ChargeInput(name="Setup", unit_price=Decimal(5)),)
+        gathering = (await add_charges(work, AddCharges(customer_id=cast.acme.id, charges=charges))).invoice
+    assert gathering.actions == (A.INVOICE,)
+    paid = await house.act(gathering.id, A.INVOICE)
+    assert (paid.status, paid.totals.total) == (S.PAID, Decimal(5))
+    with pytest.raises(ActionNotAvailable):
+        await house.act(gathering.id, A.DELETE)
 
 
 async def test_a_draft_waits_its_review_time_unless_it_is_approved(house: House) -> None:

@@ -15,6 +15,9 @@ from tests.billing_house import House
 from tests.billing_house import house as house
 from tests.cast import bring_cast, draft_for
 
+# Nothing here depends on which database it is; the files beside run on both.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 S = InvoiceStatus
 
 

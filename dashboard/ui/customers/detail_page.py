@@ -3,6 +3,7 @@
 import reflex as rx
 
 from dashboard.ui import components as ui
+from dashboard.ui.api_calls import api_call_button, api_call_dialog
 from dashboard.ui.customers.billing_section import CustomerBillingState, billing_section
 from dashboard.ui.customers.charges_section import charges_section
 from dashboard.ui.customers.charges_state import ChargesState
@@ -59,6 +60,13 @@ def _customer() -> rx.Component:
         ui.grid(_stripe_card(), billing_section()),
         charges_section(),
         _details_card(),
+        ui.inline(api_call_button("customer-api")),
+        api_call_dialog(
+            "customer-api",
+            ("Link a Stripe customer", S.call_link),
+            ("Create a checkout link", S.call_checkout),
+            ("Open the customer portal", S.call_portal),
+        ),
         rx.cond(ShellState.may_operate, _danger(), rx.fragment()),
         _edit_dialog(),
         _link_dialog(),

@@ -25,6 +25,7 @@ from dashboard.stripe_app.inputs import (
 from dashboard.stripe_app.readiness import readiness
 from dashboard.stripe_app.views import OpenCheckout, StripeLink
 from dashboard.ui import components as ui
+from dashboard.ui.api_calls import curl, origin_of
 from dashboard.ui.customers.forms import errors_on_form, wanted_from
 from dashboard.ui.customers.payment import expiry_words, payment_words
 from dashboard.ui.live import news
@@ -137,6 +138,9 @@ class CustomerState(rx.State):
     hits: list[HitRow] = []
     searched: bool = False
     checkout_url: str = ""
+    call_link: str = ""
+    call_checkout: str = ""
+    call_portal: str = ""
 
     @rx.event
     @needs("viewer")
@@ -303,7 +307,7 @@ class CustomerState(rx.State):
     async def open_portal(self):
         async with self:
             self.busy, self.problem = "portal", ""
-            customer_id, back = self.customer.id, self._origin() + f"/customers/{self.customer.id}"
+            customer_id, back = self.customer.id, origin_of(self) + f"/customers/{self.customer.id}"
         try:
             wanted = parse_input(CreatePortalSession, {"customer_id": customer_id, "return_url": back})
             session = await portal.create_portal_session(running().stripe, wanted)
@@ -361,15 +365,21 @@ class CustomerState(rx.State):
     async def _create_checkout(self, backend: Backend, actor: Any, customer_id: str):
         wanted = parse_input(
             CreateCheckoutSession,
-            {"customer_id": customer_id, "success_url": self._origin() + "/checkout/complete"},
+            {"customer_id": customer_id, "success_url": origin_of(self) + "/checkout/complete"},
         )
         session = await checkout.create_checkout_session(backend.stripe, actor, wanted)
         async with self:
             self.checkout_url = session.url or ""
 
-    def _origin(self) -> str:
-        """Where people reach this Meterdesk: the public address if there is one, else the one this tab used."""
-        return running().settings.public_url or self.router.headers.origin
+    def _show_calls(self, customer: Customer):
+        """The same things by the API, for the people who automate them."""
+        origin, who = origin_of(self), f"/api/v1/customers/{customer.id}"
+        link = [{"type": "stripe", "stripeCustomerId": self.link.stripe_customer_id or "cus_…"}]
+        options = {"successURL": f"{origin}/checkout/complete"}
+        checkout_body = {"customer": {"id": customer.id}, "options": options}
+        self.call_link = curl(origin, "PUT", f"{who}/apps", link)
+        self.call_checkout = curl(origin, "POST", "/api/v1/stripe/checkout/sessions", checkout_body)
+        self.call_portal = curl(origin, "POST", f"{who}/stripe/portal", {"returnUrl": origin}) if self.linked else ""
 
     async def _refresh(self):
         backend = running()
@@ -389,6 +399,7 @@ class CustomerState(rx.State):
         self.linked = bool(found)
         self.link = _link(found[0], now) if found else LinkDetails()
         self.notices = list(found[0].notices) if found else []
+        self._show_calls(customer)
         self.has_app, self.app_name = app is not None, app.account_name if app else ""
         self.checkouts = [_checkout(one, now) for one in open_checkouts]
         if app is not None:

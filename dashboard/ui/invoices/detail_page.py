@@ -4,6 +4,7 @@ import reflex as rx
 
 from dashboard.billing.views import InvoiceAction
 from dashboard.ui import components as ui
+from dashboard.ui.api_calls import api_call_button, api_call_dialog
 from dashboard.ui.invoices.detail_state import DetailRow, InvoiceState, IssueRow, LineRow, TotalRow
 from dashboard.ui.invoices.words import DOCUMENT, PAYMENT, SYNC
 from dashboard.ui.routes import page
@@ -46,6 +47,16 @@ def _invoice() -> rx.Component:
             rx.el.div(_lines_card(), _timeline_card(), class_name="flex min-w-0 flex-col gap-5 lg:col-span-2"),
             rx.el.div(_stripe_card(), _details_card(), class_name="flex min-w-0 flex-col gap-5"),
             class_name="grid gap-5 lg:grid-cols-3",
+        ),
+        ui.inline(api_call_button("invoice-api")),
+        api_call_dialog(
+            "invoice-api",
+            ("Read this invoice", S.calls["read"]),
+            ("Continue", S.calls["advance"]),
+            ("Approve", S.calls["approve"]),
+            ("Retry", S.calls["retry"]),
+            ("Void", S.calls["void"]),
+            ("Delete the draft", S.calls["delete"]),
         ),
         _dialogs(),
     )

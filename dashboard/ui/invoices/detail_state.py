@@ -26,6 +26,7 @@ from dashboard.stripe_app.apps import get_stripe_app
 from dashboard.stripe_app.inbox import events_of_invoice
 from dashboard.stripe_app.views import StripeEvent
 from dashboard.ui import components as ui
+from dashboard.ui.api_calls import curl, origin_of
 from dashboard.ui.invoices.words import ACTION_WORDS, STATUS_TONES, STATUS_WORDS, document_of, payment_of, sync_of
 from dashboard.ui.live import news
 from dashboard.ui.roles import needs
@@ -134,6 +135,7 @@ class InvoiceState(rx.State):
     problem: str = ""
     crediting: bool = False
     errors: dict[str, str] = {}
+    calls: dict[str, str] = {}
 
     @rx.event
     @needs("viewer")
@@ -232,9 +234,28 @@ class InvoiceState(rx.State):
         self.issues = [_issue(issue) for issue in _issues(invoice)]
         self.timeline = _timeline(invoice, events, now)
         self.can = {action.value: action in invoice.actions for action in InvoiceAction}
+        self.calls = _calls(origin_of(self), invoice)
         if app is not None:
             await show_environment(self, "sandbox" if app.is_sandbox else app.mode)
         self.loading = False
+
+
+def _calls(origin: str, invoice: Invoice) -> dict[str, str]:
+    """The invoice and its possible actions by the API; an action that is not possible now has no command."""
+    path = f"/api/v1/billing/invoices/{invoice.id}"
+    void = {"action": {"percentage": 100, "action": {"type": "discard"}}, "reason": "Billed by mistake"}
+    bodies = {
+        InvoiceAction.ADVANCE: ("POST", "/advance", None),
+        InvoiceAction.APPROVE: ("POST", "/approve", None),
+        InvoiceAction.RETRY: ("POST", "/retry", None),
+        InvoiceAction.VOID: ("POST", "/void", void),
+        InvoiceAction.DELETE: ("DELETE", "", None),
+    }
+    commands = {
+        action.value: curl(origin, method, path + tail, body) if action in invoice.actions else ""
+        for action, (method, tail, body) in bodies.items()
+    }
+    return {"read": curl(origin, "GET", path), **commands}
 
 
 def _details(invoice: Invoice, now: datetime) -> InvoiceDetails:
