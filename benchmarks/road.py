@@ -1,4 +1,4 @@
-"""The main road in figures: start, memory, bytes, clicks, live news, calls to Stripe. `uv run python -m benchmarks.road`
+"""The main road in figures: start, memory, bytes, clicks, live news, calls to Stripe. `python -m benchmarks.road`
 
 Everything is real: `meterdesk up` with its sandbox, a database on disk, Chromium, webhooks over HTTP.
 """

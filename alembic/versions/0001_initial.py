@@ -353,7 +353,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('invoice', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_invoice_app_id'), ['app_id'], unique=False)
-        batch_op.create_index('ix_invoice_attention', ['created_at', 'id'], unique=False, sqlite_where=sa.text('needs_attention = 1'), postgresql_where=sa.text('needs_attention'))
+        batch_op.create_index('ix_invoice_attention', ['created_at', 'id', 'sync_state', 'sync_attempts'], unique=False, sqlite_where=sa.text('needs_attention = 1'), postgresql_where=sa.text('needs_attention'))
         batch_op.create_index(batch_op.f('ix_invoice_billing_profile_id'), ['billing_profile_id'], unique=False)
         batch_op.create_index('ix_invoice_currency_newest', ['currency', 'created_at', 'id'], unique=False)
         batch_op.create_index('ix_invoice_customer_newest', ['customer_id', 'created_at', 'id'], unique=False)

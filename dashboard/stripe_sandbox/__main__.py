@@ -14,7 +14,10 @@ from dashboard.stripe_sandbox.server import serve
 def main(host: str, port: int, data_dir: Path) -> None:
     """A Stripe for this machine. Keys: sk_test_sandbox_<any name>; console: http://HOST:PORT/"""
     click.echo(f"Stripe sandbox on http://{host}:{port} (data in {data_dir})")
-    serve(host, port, data_dir)
+    try:
+        serve(host, port, data_dir)
+    except OSError as error:
+        raise click.ClickException(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+_ANY_PROBLEM = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/BaseError"}}}}
 PREFIXES = {"v1": ("",), "v3": ("/v3", "/api/v3")}
 PROBLEM_JSON = "application/problem+json"
 # v3 lists no `default` answer. These happen all the same (a key in use, a customer deleted, Stripe not answering …);
@@ -32,6 +33,8 @@ class OpenMeterContract:
         self._registry = Registry().with_resource(
             "contract:", Resource.from_contents(_rewritten(document), default_specification=DRAFT202012)
         )
+        self._validators: dict[int, Draft202012Validator] = {}
+        self._kept: list[dict[str, Any]] = []
         self._operations = [
             (re.compile(re.sub(r"\\\{[^}]+\\\}", "[^/]+", re.escape(path))), path, method, operation)
             for path, item in document["paths"].items()
@@ -63,7 +66,7 @@ class OpenMeterContract:
         responses = operation["responses"]
         answer = responses.get(str(status)) or responses.get("default")
         if answer is None and self.version == "v3" and status in UNLISTED_IN_V3:
-            answer = {"content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/BaseError"}}}}
+            answer = _ANY_PROBLEM
         if answer is None:
             return [f"{method} {template}: {status} is not in the contract ({', '.join(responses)})"]
         answer = self._resolve(answer)
@@ -90,12 +93,17 @@ class OpenMeterContract:
 
     def component_errors(self, name: str, value: Any) -> list[str]:
         """Everything in `value` that does not fit the component schema `name`."""
-        return self._errors({"$ref": f"#/components/schemas/{name}"}, value)
+        return self._errors(self.document["components"]["schemas"][name], value)
 
     def _errors(self, schema: dict[str, Any], value: Any) -> list[str]:
-        validator = Draft202012Validator(
-            _rewritten(schema, base="contract:"), registry=self._registry, format_checker=FormatChecker()
-        )
+        # Schemas are parts of one document that lives as long as we do, so their identity names them.
+        validator = self._validators.get(id(schema))
+        if validator is None:
+            validator = Draft202012Validator(
+                _rewritten(schema, base="contract:"), registry=self._registry, format_checker=FormatChecker()
+            )
+            self._validators[id(schema)] = validator
+            self._kept.append(schema)
         return [
             f"{'/'.join(map(str, e.absolute_path)) or '.'}: {e.message[:300]}" for e in validator.iter_errors(value)
         ]

@@ -1,6 +1,8 @@
 """What every request goes through: keys, permissions, versions, idempotency, expansion, paging, and a hard kill."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -288,6 +290,14 @@ def test_everything_answered_survives_a_hard_kill(tmp_path: Path) -> None:
         assert again.get("/state")["clock_offset"] > 9 * 86400
     finally:
         again.stop()
+
+
+def test_a_second_sandbox_on_the_same_port_refuses_to_start(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    port = sandbox.url.rsplit(":", 1)[1]
+    command = [sys.executable, "-m", "dashboard.stripe_sandbox", "--port", port, "--data-dir", str(tmp_path)]
+    second = subprocess.run(command, cwd=support.ROOT, capture_output=True, text=True, timeout=20)
+    assert second.returncode == 1
+    assert f"port {port} of 127.0.0.1 is taken" in second.stderr
 
 
 def test_appointments_survive_a_hard_kill(tmp_path: Path) -> None:

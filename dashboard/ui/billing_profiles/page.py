@@ -156,7 +156,7 @@ def _delete_dialog() -> rx.Component:
                     "Delete profile",
                     tone="danger",
                     busy=BillingProfilesState.saving,
-                    disabled=BillingProfilesState.errors["form"] != "",
+                    disabled=rx.cond(BillingProfilesState.errors["form"], True, False),
                     on_click=BillingProfilesState.delete,
                 ),
             ),

@@ -24,10 +24,9 @@ MODEL_WORDS = {
 TIERED = ("graduated", "volume")
 _RENAMED = {
     "price": "form",
-    "price.type": "form",
-    "price.commitments.minimum_amount": "minimum_amount",
-    "price.commitments.maximum_amount": "maximum_amount",
-    "price.tiers": "tiers",
+    "type": "form",
+    "commitments.minimum_amount": "minimum_amount",
+    "commitments.maximum_amount": "maximum_amount",
     "discounts.percentage": "percentage",
     "discounts.usage_quantity": "usage_quantity",
     "unit_conversion": "conversion_factor",
@@ -142,11 +141,15 @@ def document_of(
 
 
 def field_of(path: str, tier_ids: Sequence[str]) -> str:
-    """The form's field for a complaint's place below a rate card: `price.tiers.0.unit_amount` is `tier_7`."""
+    """The form's field for a complaint's place below a rate card: `price.tiers.0.unit_amount` is `tier_7`.
+
+    Prices that cannot be read are complained about without the `price.` in front.
+    """
+    path = path.removeprefix("price.")
     parts = path.split(".")
-    if parts[:2] == ["price", "tiers"] and len(parts) > 2 and parts[2].isdecimal() and int(parts[2]) < len(tier_ids):
-        return f"tier_{tier_ids[int(parts[2])]}"
-    return _RENAMED.get(path, path.removeprefix("price."))
+    if parts[0] == "tiers" and len(parts) > 1 and parts[1].isdecimal() and int(parts[1]) < len(tier_ids):
+        return f"tier_{tier_ids[int(parts[1])]}"
+    return _RENAMED.get(path, path)
 
 
 def errors_of(fields: Mapping[str, str], place: str, tier_ids: Sequence[str], otherwise: str = "") -> dict[str, str]:
