@@ -108,18 +108,20 @@ async def _furnish_and_count_calls(house: House) -> tuple[Customer, list[Invoice
         for lines in LINES:
             first = await _calls(house, backend, customer, lines)
             again = await _calls(house, backend, customer, lines)
-            _row(f"calls to Stripe, invoice of {lines} lines, to finalised", f"{first} the first time, then {again}")
+            extra = f" (more: {', '.join(first[: len(first) - len(again)])})" if len(first) > len(again) else ""
+            figure = f"{len(first)} the first time{extra}, then {len(again)}"
+            _row(f"calls to Stripe until finalised, {lines} lines", figure)
         invoices = [await issue_invoice(backend, customer, 2, "Workshop") for _ in range(PAYMENTS + 1)]
         house.sandbox("/webhooks", mode="deliver")
     return customer, invoices
 
 
-async def _calls(house: House, backend: Backend, customer: Customer, lines: int) -> int:
+async def _calls(house: House, backend: Backend, customer: Customer, lines: int) -> list[str]:
+    """The calls for one invoice, up to and with the one that finalises it; the last ones are those of every invoice."""
     before = max((one["n"] for one in house.exchanges()), default=0)
     await issue_invoice(backend, customer, lines, f"Rate card with {lines} lines")
     paths = [f"{one['method']} {one['path']}" for one in house.exchanges(before) if "/v1/events" not in one["path"]]
-    finalised = next(place for place, path in enumerate(paths) if path.endswith("/finalize"))
-    return finalised + 1
+    return paths[: next(place for place, path in enumerate(paths) if path.endswith("/finalize")) + 1]
 
 
 def _browse(house: House, cookies: dict[str, str], customer: Customer, invoices: Sequence[Invoice]) -> None:

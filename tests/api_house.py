@@ -139,6 +139,8 @@ async def api(
         api_key=SecretStr(TOKEN),
         secret_key=SecretStr("a secret key of this test"),
         sandbox_url=api_sandbox.url,
+        # A key that is not the sandbox's must not reach out to Stripe from here.
+        stripe_api_base=api_sandbox.url,
     )
     contracts = {version: openmeter_contract(shared_dir, version) for version in ("v1", "v3")}
     transport = httpx.ASGITransport(API, raise_app_exceptions=False)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from datetime import timedelta
+from decimal import Decimal
 
 from dashboard.billing.invoice_inputs import CreatePendingLines, InvoicePendingLines, PendingLineInput
 from dashboard.billing.invoice_list import InvoiceFilter
@@ -35,8 +36,8 @@ async def make_invoices(seeding: Seeding, app_id: str, customers: dict[str, Cust
     for demo in INVOICES:
         if demo.rests is not InvoiceStatus.GATHERING:
             await advance_invoice(seeding.backend.billing, ids[demo.key])
-            await _act(seeding, demo, ids[demo.key], fresh=demo.key in made)
-    await _wait_for_payments(seeding, app_id, ids)
+            await _act(seeding, demo, ids[demo.key])
+    await _wait_for_payments(seeding, app_id, ids if made else {})
     resting = Counter([(await _read(seeding, invoice_id)).status for invoice_id in set(ids.values())])
     seeding.say("Invoices now: " + ", ".join(f"{count} {status.value}" for status, count in sorted(resting.items())))
 
@@ -69,31 +70,25 @@ def _line(work: Work, demo: DemoInvoice, line: DemoLine) -> PendingLineInput:
     """A metered line ends yesterday at midnight: then late usage need not be waited for any more."""
     today = work.now.replace(hour=0, minute=0, second=0, microsecond=0)
     end = today - timedelta(days=1)
-    period = {"period_from": end - timedelta(days=METERED_DAYS), "period_to": end}
-    if line.quantity is None:
-        return PendingLineInput(
-            name=line.name,
-            price=CALL_PRICE,
-            feature_key="api_calls",
-            invoice_at=end,
-            metadata={MARK: demo.key},
-            **period,
-        )
+    is_metered = line.quantity is None
+    flat = {"type": "flat", "amount": amount_text(line.unit_price), "payment_term": "in_advance"}
     return PendingLineInput(
         name=line.name,
-        price={"type": "flat", "amount": amount_text(line.unit_price), "payment_term": "in_advance"},
-        quantity=line.quantity,
-        invoice_at=work.now + timedelta(days=30),
+        price=CALL_PRICE if is_metered else flat,
+        quantity=None if line.quantity is None else Decimal(line.quantity),
+        feature_key="api_calls" if is_metered else None,
+        period_from=end - timedelta(days=METERED_DAYS),
+        period_to=end,
+        invoice_at=end if is_metered else work.now + timedelta(days=30),
         metadata={MARK: demo.key},
-        **period,
     )
 
 
-async def _act(seeding: Seeding, demo: DemoInvoice, invoice_id: str, *, fresh: bool) -> None:
-    """What a person does with the invoice, once, if it is possible now."""
-    if demo.action is None or (not fresh and (await _read(seeding, invoice_id)).status is demo.rests):
-        return
+async def _act(seeding: Seeding, demo: DemoInvoice, invoice_id: str) -> None:
+    """What a person does with the invoice, if it is not done and possible now."""
     invoice = await _read(seeding, invoice_id)
+    if demo.action is None or invoice.status is demo.rests:
+        return
     if demo.action in available_actions(invoice, seeding.backend.database.clock.now()):
         reason = "Part of the demo company"
         await perform_action(seeding.backend.billing, SEED, invoice_id, demo.action, reason=reason)
@@ -101,14 +96,17 @@ async def _act(seeding: Seeding, demo: DemoInvoice, invoice_id: str, *, fresh: b
 
 async def _wait_for_payments(seeding: Seeding, app_id: str, ids: dict[str, str]) -> None:
     """Looks at Stripe until every invoice rests where it shall, or says which do not yet."""
-    expected = {ids[demo.key]: demo.rests for demo in INVOICES}
-    for _ in range(int(PAYMENTS_SECONDS / LOOK_AGAIN_SECONDS)):
+    expected = {ids[demo.key]: demo.rests for demo in INVOICES if demo.key in ids}
+    deadline = asyncio.get_running_loop().time() + PAYMENTS_SECONDS
+    while True:
         await reconcile_app(seeding.backend.stripe, app_id)
-        open_ones = [one for one, rests in expected.items() if (await _read(seeding, one)).status is not rests]
-        if not open_ones:
+        elsewhere = [one for one, rests in expected.items() if (await _read(seeding, one)).status is not rests]
+        if not elsewhere:
             return
+        if asyncio.get_running_loop().time() > deadline:
+            break
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
-    seeding.say(f"{len(open_ones)} invoices are still on their way; the worker of `meterdesk up` carries them on.")
+    seeding.say(f"{len(elsewhere)} invoices stand elsewhere than planned: changed by hand, or still on their way.")
 
 
 async def _read(seeding: Seeding, invoice_id: str) -> Invoice:

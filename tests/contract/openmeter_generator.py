@@ -59,7 +59,7 @@ BY_NAME: dict[str, list[Any]] = {
     "returnUrl": ["https://example.com/back", "nowhere"],
     "return_url": ["https://example.com/back"],
     "locale": ["de", "auto", "xx"],
-    "apiKey": ["sk_test_sandbox_generated", "sk_live_nonsense", "nonsense"],
+    "apiKey": ["sk_test_sandbox_generated", "nonsense"],
     "api_key": ["sk_test_sandbox_generated", "nonsense"],
     "secretAPIKey": ["sk_test_sandbox_other", "nonsense"],
     "secret_api_key": ["sk_test_sandbox_other", "nonsense"],

@@ -123,7 +123,6 @@ async def test_made_up_requests_never_break_us_and_every_answer_is_in_the_contra
         tally[f"{method} {version} {path}"] += 1
         if wrong := _wrong(api, request, answer):
             problems.append(f"#{number} {request}\n  -> {answer.status_code} {wrong}")
-    print("TALLY", {k: v for k, v in tally.items() if k.endswith("xx")})
     assert problems == [], f"{len(problems)} problems\n" + "\n".join(problems[:25])
     # A generator that is always refused would prove little.
     assert tally["2xx"] > REQUESTS * 0.2, tally.most_common(3)

@@ -51,6 +51,7 @@ def test_a_key_is_shown_once_works_and_is_worthless_after_it_was_revoked(
     expect(page.get_by_role("row", name=re.compile("Usage exporter"))).to_contain_text("just now")
     page.get_by_role("button", name="Revoke Usage exporter").click()
     question = page.get_by_role("dialog", name=re.compile("Revoke"))
+    expect(question.get_by_role("button", name="Revoke key")).to_be_visible()
     accessible(page)
     question.get_by_role("button", name="Revoke key").click()
     expect(page.get_by_text("No API keys yet")).to_be_visible()

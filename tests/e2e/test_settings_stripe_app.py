@@ -58,6 +58,7 @@ def test_a_new_key_has_to_open_the_same_account(page: Page, accessible: Accessib
     page.goto(f"{STRIPE}?app={app_id}")
     page.get_by_role("button", name="Replace key").click()
     dialog = page.get_by_role("dialog", name="Replace key")
+    expect(dialog.get_by_label("New Stripe API Key")).to_be_visible()
     accessible(page)
     dialog.get_by_label("New Stripe API Key").fill("sk_test_sandbox_somebodyelse")
     dialog.get_by_role("button", name="Replace key").click()

@@ -1,21 +1,31 @@
 """v1 customers, by id or by key."""
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from dashboard.api.auth import Operator, Viewer
 from dashboard.api.shapes import IdOrKey, nothing, reply
 from dashboard.api.v1.base import Order, PageQuery, page_answer
 from dashboard.api.v1.customer_shapes import FIELDS, CustomerBody, customer_from_v1, customer_to_v1
+from dashboard.api.v1.subscription_shapes import subscription_to_v1
 from dashboard.api.wire_names import wire_names
 from dashboard.backend import running
 from dashboard.customers import queries, service
 from dashboard.customers.inputs import CreateCustomer, UpdateCustomer
+from dashboard.customers.views import Customer
 from dashboard.kit.inputs import parse_input
+from dashboard.kit.paging import PAGE_SIZE_MAX, PageRequest
+from dashboard.subscriptions.queries import list_subscriptions
+from dashboard.subscriptions.status import SubscriptionStatus
+from dashboard.subscriptions.views import Subscription
 
 router = APIRouter(prefix="/api/v1/customers", tags=["Customers"])
 
+Expand = Annotated[list[Literal["subscriptions"]], Query()]
+_LIVE = (SubscriptionStatus.ACTIVE, SubscriptionStatus.CANCELED)
 _SORTS = {"id": "id", "name": "name", "createdAt": "created_at"}
 
 
@@ -30,12 +40,15 @@ async def list_customers(
     name: str | None = None,
     primary_email: Annotated[str | None, Query(alias="primaryEmail")] = None,
     subject: str | None = None,
+    plan_key: Annotated[str | None, Query(alias="planKey")] = None,
+    expand: Expand = [],
 ) -> Response:
     """Customers, page by page; text filters match a part, in any case."""
     async with running().database.read() as session:
         found = await queries.list_customers(
             session,
             page,
+            ids=await _subscribed_to(session, plan_key) if plan_key else None,
             key=key,
             name=name,
             primary_email=primary_email,
@@ -44,7 +57,8 @@ async def list_customers(
             sort=_SORTS[order_by],
             descending=order == "DESC",
         )
-    return reply(page_answer(found, customer_to_v1))
+        subscriptions = await _subscriptions(session, found.items, expand)
+    return reply(page_answer(found, lambda one: customer_to_v1(one) | subscriptions.get(one.id, {})))
 
 
 @router.post("", status_code=201)
@@ -58,10 +72,12 @@ async def create_customer(actor: Operator, body: CustomerBody) -> Response:
 
 
 @router.get("/{customer_id_or_key}")
-async def get_customer(_: Viewer, customer_id_or_key: IdOrKey) -> Response:
+async def get_customer(_: Viewer, customer_id_or_key: IdOrKey, expand: Expand = []) -> Response:
     """One customer; a deleted one by its id."""
     async with running().database.read() as session:
-        return reply(customer_to_v1(await queries.get_customer(session, customer_id_or_key)))
+        customer = await queries.get_customer(session, customer_id_or_key)
+        subscriptions = await _subscriptions(session, [customer], expand)
+    return reply(customer_to_v1(customer) | subscriptions.get(customer.id, {}))
 
 
 @router.put("/{customer_id_or_key}")
@@ -81,3 +97,36 @@ async def delete_customer(actor: Operator, customer_id_or_key: IdOrKey) -> Respo
     async with backend.database.transaction(actor) as work:
         await service.delete_customer(work, customer_id_or_key, guards=backend.customer_guards)
     return nothing()
+
+
+async def _subscriptions(
+    session: AsyncSession, customers: Sequence[Customer], expand: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """By customer id, what `expand=subscriptions` adds: those that run, and which of them is the present one."""
+    if not expand or not customers:
+        return {}
+    ids = [customer.id for customer in customers]
+    found = await _running(session, customer_ids=ids)
+    return {
+        id_: {"subscriptions": [subscription_to_v1(one) for one in found if one.customer_id == id_]}
+        | {"currentSubscriptionId": one.id for one in found if one.customer_id == id_}
+        for id_ in ids
+    }
+
+
+async def _subscribed_to(session: AsyncSession, plan_key: str) -> list[str]:
+    found = await _running(session)
+    return [one.customer_id for one in found if plan_key.casefold() in (one.plan_key or "").casefold()]
+
+
+async def _running(session: AsyncSession, customer_ids: Sequence[str] = ()) -> list[Subscription]:
+    now = running().clock.now()
+    found: list[Subscription] = []
+    number, more = 1, True
+    while more:
+        page = await list_subscriptions(
+            session, PageRequest(number, PAGE_SIZE_MAX), now=now, customer_ids=customer_ids, statuses=_LIVE, sort="id"
+        )
+        found += page.items
+        number, more = number + 1, number < page.page_count
+    return found

@@ -18,6 +18,7 @@ from dashboard.api.v1 import (
     plans,
     profiles,
     stripe_webhook,
+    subscriptions,
 )
 
 router = APIRouter()
@@ -36,6 +37,7 @@ for resource in (
     events,
     features,
     plans,
+    subscriptions,
     info,
 ):
     router.include_router(resource.router)

@@ -13,6 +13,7 @@ from dashboard.api.v3 import (
     meters,
     plans,
     profiles,
+    subscriptions,
     tax_codes,
 )
 
@@ -29,5 +30,6 @@ for resource in (
     events,
     features,
     plans,
+    subscriptions,
 ):
     router.include_router(resource.router)

@@ -8,7 +8,6 @@ import reflex as rx
 from dashboard.backend import running
 from dashboard.catalog.features import list_features
 from dashboard.catalog.plan_inputs import RateCardInput
-from dashboard.catalog.plan_json import rate_card_to_json
 from dashboard.catalog.plan_views import Plan, RateCard
 from dashboard.catalog.plans import get_plan
 from dashboard.catalog.tax_codes import list_tax_codes
@@ -286,5 +285,3 @@ def _keep(options: list[ui.Option], value: str, why: str) -> None:
     """A choice that was made stays on the list, even when nobody would be offered it today."""
     if value and all(option.value != value for option in options):
         options.append(ui.Option(value, f"{value} ({why})"))
-
-

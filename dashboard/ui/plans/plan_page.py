@@ -168,9 +168,14 @@ def _phase(phase: rx.Var[PhaseRow]) -> rx.Component:
         rx.cond(
             MAY_EDIT,
             ui.inline(
-                ui.button("Add flat fee", size="small", icon_name="plus", on_click=CardState.add(phase.place, "flat_fee")),
                 ui.button(
-                    "Add usage price", size="small", icon_name="plus", on_click=CardState.add(phase.place, "usage_based")
+                    "Add flat fee", size="small", icon_name="plus", on_click=CardState.add(phase.place, "flat_fee")
+                ),
+                ui.button(
+                    "Add usage price",
+                    size="small",
+                    icon_name="plus",
+                    on_click=CardState.add(phase.place, "usage_based"),
                 ),
                 class_name="border-t border-line px-4 py-3 sm:px-5",
             ),
@@ -220,9 +225,7 @@ def _card(card: rx.Var[CardRow]) -> rx.Component:
             class_name="min-w-0 flex-1",
         ),
         ui.inline(
-            ui.icon_button(
-                "calculator", "Preview price of " + card.name, on_click=CardState.open_preview(card.place)
-            ),
+            ui.icon_button("calculator", "Preview price of " + card.name, on_click=CardState.open_preview(card.place)),
             rx.cond(
                 MAY_EDIT,
                 rx.fragment(
@@ -326,9 +329,7 @@ def _phase_dialog() -> rx.Component:
             rx.el.p(errors["duration"], role="alert", class_name="text-[13px] text-danger-ink"),
             rx.fragment(),
         ),
-        ui.form_actions(
-            ui.button("Cancel", on_click=S.close_phase), ui.submit_button("Save phase", icon_name="check")
-        ),
+        ui.form_actions(ui.button("Cancel", on_click=S.close_phase), ui.submit_button("Save phase", icon_name="check")),
         on_submit=S.save_phase,
     )
     return ui.dialog(

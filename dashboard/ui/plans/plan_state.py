@@ -110,7 +110,6 @@ class PlanState(rx.State):
             place=str(place),
             name=phase.name,
             key=phase.key,
-            description=phase.description or "",
             duration_amount=wait.amount if wait else "",
             duration_unit=wait.unit if wait else "",
         )
@@ -279,8 +278,5 @@ def _phase_fields(form: dict[str, Any]) -> Json:
     return {
         "name": str(form.get("name") or ""),
         "key": str(form.get("key") or ""),
-        "description": str(form.get("description") or "").strip() or None,
         "duration": text_from_wait(amount, unit, field="duration") if unit else None,
     }
-
-

@@ -81,7 +81,6 @@ class PhaseForm:
     place: str = ""
     name: str = ""
     key: str = ""
-    description: str = ""
     duration_amount: str = ""
     duration_unit: str = ""
 
