@@ -156,10 +156,10 @@ async def issue_invoice(backend: Backend, customer: Customer, lines: int, name: 
     for _ in range(60):
         await advance_invoice(backend.billing, draft.id)
         async with backend.database.read() as session:
-            found = await get_invoice(session, draft.id, backend.clock.now())
-        if found.external is not None and found.external.status == "open":
-            return found
-    raise RuntimeError(f"the invoice was not issued: {found.status.value} {[one.message for one in found.issues]}")
+            draft = await get_invoice(session, draft.id, backend.clock.now())
+        if draft.external is not None and draft.external.status == "open":
+            return draft
+    raise RuntimeError(f"the invoice was not issued: {draft.status.value} {[one.message for one in draft.issues]}")
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], deadline: float) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 from starlette.exceptions import HTTPException
 
 from dashboard.kit.errors import DependencyFailed, Gone, InvalidInput, MeterdeskError, NotSignedIn
 from dashboard.kit.ids import new_id
+from dashboard.kit.inputs import invalid_input_from
 from dashboard.stripe_app.errors import StripeInvalidRequest
 
 PROBLEM_JSON = "application/problem+json"
@@ -154,12 +156,14 @@ def problem_from(request: Request, error: MeterdeskError) -> ProblemResponse:
         FieldProblem(place if v3 else _in_camel_case(place), sentence, code=error.code)
         for place, sentence in error.fields.items()
     ]
+    status = _status(error, v3)
+    if status == 409 and not fields:
+        # Some operations of v1 promise at least one entry with a conflict.
+        fields = [FieldProblem("request", error.message, code=error.code)]
     extensions = error.details | {"code": error.code}
     if error.what_to_do:
         extensions["remedy"] = error.what_to_do
-    return problem(
-        request, _status(error, v3), error.for_people(), fields=fields, extensions=extensions, headers=headers
-    )
+    return problem(request, status, error.for_people(), fields=fields, extensions=extensions, headers=headers)
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -177,6 +181,11 @@ def install_problem_handlers(app: FastAPI) -> None:
             return problem(request, 404, "There is nothing under this address.")
         detail = "; ".join(f"{one.field}: {one.sentence}" for one in fields)
         return problem(request, 400, detail[:2000], fields=fields, extensions={"code": InvalidInput.code})
+
+    @app.exception_handler(ValidationError)
+    async def refused_by_input(request: Request, error: ValidationError) -> ProblemResponse:
+        # An input of a room refused what was made of the request.
+        return problem_from(request, invalid_input_from(error))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> ProblemResponse:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from dashboard.billing.views import InvoiceAction, InvoiceStatus
 from dashboard.catalog.inputs import CreateTaxCode
 from dashboard.catalog.plan_inputs import CreateFeature, CreatePlan, PhaseInput, RateCardInput
+from dashboard.catalog.plan_json import Json
 from dashboard.catalog.plan_views import RateCardType
 from dashboard.usage.inputs import CreateMeter
 from dashboard.usage.views import Aggregation
@@ -52,7 +53,7 @@ FEATURES = (
     CreateFeature(key="support", name="Priority support", metadata=DEMO),
 )
 
-CALL_PRICE = {"type": "unit", "amount": "0.01"}
+CALL_PRICE: Json = {"type": "unit", "amount": "0.01"}
 _BUSINESS_TIERS = [
     {"up_to_amount": "10000", "unit_amount": "0.01"},
     {"up_to_amount": None, "unit_amount": "0.005"},
@@ -64,7 +65,7 @@ def _fee(name: str, amount: str) -> RateCardInput:
     return RateCardInput(key="fee", name=name, type=RateCardType.FLAT_FEE, billing_cadence="P1M", price=price)
 
 
-def _usage(key: str, name: str, price: dict[str, object]) -> RateCardInput:
+def _usage(key: str, name: str, price: Json) -> RateCardInput:
     kind = RateCardType.USAGE_BASED
     return RateCardInput(key=key, name=name, type=kind, feature_key=key, billing_cadence="P1M", price=price)
 

@@ -34,10 +34,11 @@ def migrate_command() -> None:
 
 
 @click.command()
-def seed() -> None:
+@click.option("--remove", is_flag=True, help="Take the demo company away again, as far as that is possible.")
+def seed(remove: bool) -> None:
     """Fill in a demo company: customers, plans, usage and invoices."""
     _prepared_settings()
-    become("dashboard.seed")
+    become("dashboard.seed", *(["--remove"] if remove else []))
 
 
 @click.command()

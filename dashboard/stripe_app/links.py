@@ -1,5 +1,6 @@
 """Rows of customer links: reading, writing, showing. Nothing here talks to Stripe."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -42,15 +43,25 @@ async def link_row_by_stripe_id(
 
 async def get_links(session: AsyncSession, customer_id: str) -> tuple[StripeLink, ...]:
     """Every link of one of our customers, one per app, oldest first."""
-    customer = (await customers_by_id(session, [customer_id])).get(customer_id)
+    return (await links_of_customers(session, [customer_id])).get(customer_id, ())
+
+
+async def links_of_customers(session: AsyncSession, customer_ids: Iterable[str]) -> dict[str, tuple[StripeLink, ...]]:
+    """Like `get_links` for a page of customers, in two questions; who has no link is left out."""
+    ids = list(customer_ids)
+    customers = await customers_by_id(session, ids)
     rows = await session.execute(
         select(StripeCustomerLinkRow, StripeAppRow)
         .join(StripeAppRow, col(StripeAppRow.id) == col(StripeCustomerLinkRow.app_id))
-        .where(col(StripeCustomerLinkRow.customer_id) == customer_id, col(StripeAppRow.deleted_at).is_(None))
+        .where(col(StripeCustomerLinkRow.customer_id).in_(ids), col(StripeAppRow.deleted_at).is_(None))
         .order_by(col(StripeCustomerLinkRow.id))
     )
-    our_currency = customer.currency if customer else None
-    return tuple(link_view(link, app, our_currency) for link, app in rows)
+    found: dict[str, tuple[StripeLink, ...]] = {}
+    for link, app in rows:
+        customer = customers.get(link.customer_id)
+        view = link_view(link, app, customer.currency if customer else None)
+        found[link.customer_id] = (*found.get(link.customer_id, ()), view)
+    return found
 
 
 async def count_links(session: AsyncSession) -> int:

@@ -31,6 +31,7 @@ NOT_HERE = {
         "POST /api/v1/subjects",
         "GET /api/v1/subjects/{subjectIdOrKey}",
         "DELETE /api/v1/subjects/{subjectIdOrKey}",
+        "PATCH /api/v1/subscriptions/{subscriptionId}",
     },
     "v3": {"PATCH /openmeter/features/{featureId}"},
 }
@@ -85,17 +86,30 @@ async def furnish(api: ApiHouse, known: dict[str, list[str]], round_: int) -> No
     await api.ok("POST", path, {"currency": "USD", "lines": [line, line]})
     await api.ok("POST", "/api/v1/billing/invoices/invoice", {"customerId": customer["id"]})
     await api.ok("POST", path, {"currency": "USD", "lines": [line]})
+    await publish_free_plan(api, f"free_{round_}")
+    body = {"plan": {"key": f"free_{round_}"}, "customerKey": key}
+    await api.ok("POST", "/api/v1/subscriptions", body)
     for kind, address, items in (
         ("invoices", "/api/v1/billing/invoices?pageSize=50&includeDeleted=true", "items"),
         ("profiles", "/api/v1/billing/profiles", "items"),
         ("plans", "/api/v1/plans?pageSize=50", "items"),
         ("tax-codes", "/v3/openmeter/tax-codes", "data"),
+        ("subscriptions", "/v3/openmeter/subscriptions?page[size]=50", "data"),
     ):
         known[kind] = [one["id"] for one in (await api.ok("GET", address))[items]]
     for kind, address, name in (("meters", "/api/v1/meters", "slug"), ("features", "/api/v1/features", "key")):
         found = await api.ok("GET", address)
         known[kind] = [one["id"] for one in found] + [one[name] for one in found]
     known["meterSlug"] = [one for one in known["meters"] if len(one) != 26]
+
+
+async def publish_free_plan(api: ApiHouse, key: str) -> None:
+    """A plan that anybody can subscribe to."""
+    card = {"type": "flat_fee", "key": "fee", "name": "Fee", "billingCadence": "P1M", "price": None}
+    phase = {"key": "only", "name": "Only", "duration": None, "rateCards": [card]}
+    body = {"key": key, "name": "Free", "currency": "USD", "billingCadence": "P1M", "phases": [phase]}
+    made = await api.ok("POST", "/api/v1/plans", body)
+    await api.ok("POST", f"/api/v1/plans/{made['id']}/publish")
 
 
 async def test_made_up_requests_never_break_us_and_every_answer_is_in_the_contract(api: ApiHouse) -> None:

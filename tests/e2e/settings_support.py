@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 from conftest import OWNER, Server, free_port, running_server
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
-SIZE = {"width": 1280, "height": 900}
+SIZE: ViewportSize = {"width": 1280, "height": 900}
 STRIPE = "/settings/stripe"
 
 
@@ -49,6 +49,13 @@ def open_house(data_dir: Path, **environment: str) -> Iterator[House]:
         again = {**OWNER, "password_again": OWNER["password"]}
         answer = httpx.post(f"{server.url}/auth/setup", data=again, headers={"origin": server.url}, timeout=30)
         yield House(server, sandbox_url, dict(answer.cookies))
+
+
+def settle(page: Page) -> None:
+    """Waits until no colour or place is in motion: a transition that is cut off would end the check for axe."""
+    page.wait_for_function(
+        "() => document.getAnimations().every((one) => one.effect.getComputedTiming().iterations === Infinity)"
+    )
 
 
 def type_key(page: Page, key: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from conftest import Accessible, Picture
 from playwright.sync_api import Browser, Page, expect
-from settings_support import House, create_profile, install, open_house
+from settings_support import House, create_profile, install, open_house, settle
 
 PROFILES = "/settings/billing-profiles"
 NOON_OF_A_NOVEMBER_DAY = "fixed:2026-11-21T12:00:00Z"
@@ -82,6 +82,7 @@ def test_another_profile_becomes_the_default_and_only_then_can_the_first_be_dele
     question = page.get_by_role("dialog", name=re.compile("^Delete"))
     question.get_by_role("button", name="Delete profile").click()
     expect(question.get_by_role("alert")).to_contain_text("is the default billing profile")
+    settle(page)
     accessible(page)
     question.get_by_role("button", name="Keep it").click()
 
@@ -111,7 +112,9 @@ def test_a_tax_code_is_made_with_a_code_of_stripes_becomes_the_default_and_then_
     editor = page.get_by_role("dialog", name="Create tax code")
     editor.get_by_label("Name", exact=True).fill("SaaS, business")
     editor.get_by_role("button", name="Choose stripe tax code").click()
+    expect(editor.get_by_role("button", name=re.compile("^Nontaxable"))).to_be_visible()
     editor.get_by_label("Search tax codes").fill("saas business")
+    expect(editor.get_by_role("button", name=re.compile("^Nontaxable"))).to_have_count(0)
     accessible(page)
     picture(page, "tax-code-editor")
     editor.get_by_role("button", name=re.compile("business use")).first.click()
@@ -140,9 +143,9 @@ def test_a_tax_code_is_made_with_a_code_of_stripes_becomes_the_default_and_then_
 
 def test_one_key_belongs_to_one_tax_code(page: Page) -> None:
     page.goto("/settings/tax-codes")
+    editor = page.get_by_role("dialog", name="Create tax code")
     for _ in range(2):
         page.get_by_role("button", name="Create tax code").first.click()
-        editor = page.get_by_role("dialog", name="Create tax code")
         editor.get_by_label("Name", exact=True).fill("Twice")
         editor.get_by_role("button", name="Create tax code").click()
         expect(page.get_by_role("row", name=re.compile("^Twice"))).to_have_count(1)

@@ -107,11 +107,11 @@ async def _subscriptions(
         return {}
     ids = [customer.id for customer in customers]
     found = await _running(session, customer_ids=ids)
-    return {
-        id_: {"subscriptions": [subscription_to_v1(one) for one in found if one.customer_id == id_]}
-        | {"currentSubscriptionId": one.id for one in found if one.customer_id == id_}
-        for id_ in ids
-    }
+    added: dict[str, dict[str, Any]] = {id_: {"subscriptions": []} for id_ in ids}
+    for one in found:
+        added[one.customer_id]["subscriptions"].append(subscription_to_v1(one))
+        added[one.customer_id]["currentSubscriptionId"] = one.id
+    return added
 
 
 async def _subscribed_to(session: AsyncSession, plan_key: str) -> list[str]:

@@ -24,8 +24,10 @@ from dashboard.api.shapes import (
     without_none,
 )
 from dashboard.api.v1.base import Order, PageQuery, V1Model
+from dashboard.api.wire_names import wire_names
 from dashboard.backend import running
 from dashboard.catalog.features import features_of_meter
+from dashboard.kit.inputs import parse_input
 from dashboard.usage import queries, service
 from dashboard.usage.errors import QueryInvalid
 from dashboard.usage.inputs import CreateMeter, UpdateMeter
@@ -115,19 +117,22 @@ async def list_meters(
 async def create_meter(actor: Admin, body: MeterCreate) -> Response:
     """Makes a meter; events that are already stored count for it too."""
     backend = running()
-    wanted = CreateMeter(
-        key=body.slug,
-        name=body.name,
-        description=body.description,
-        event_type=body.event_type,
-        event_from=body.event_from,
-        aggregation=body.aggregation,
+    wanted = {
+        "key": body.slug,
+        "name": body.name,
+        "description": body.description,
+        "event_type": body.event_type,
+        "event_from": body.event_from,
+        "aggregation": body.aggregation,
         # The contract says that COUNT ignores it; our own screens refuse it instead.
-        value_property=None if body.aggregation is Aggregation.COUNT else body.value_property,
-        group_by=body.group_by or {},
-        metadata=body.metadata or {},
-    )
-    return reply(meter_to_v1(await service.create_meter(backend.database, backend.event_store, actor, wanted)), 201)
+        "value_property": None if body.aggregation is Aggregation.COUNT else body.value_property,
+        "group_by": body.group_by or {},
+        "metadata": body.metadata or {},
+    }
+    with wire_names({"key": "slug"}):
+        request = parse_input(CreateMeter, wanted)
+        made = await service.create_meter(backend.database, backend.event_store, actor, request)
+    return reply(meter_to_v1(made), 201)
 
 
 @router.get("/{meter_id_or_slug}")
@@ -141,10 +146,14 @@ async def get_meter(_: Viewer, meter_id_or_slug: str) -> Response:
 async def update_meter(actor: Admin, meter_id_or_slug: str, body: MeterUpdate) -> Response:
     """Replaces name, description, metadata and dimensions."""
     backend = running()
-    wanted = UpdateMeter(
-        name=body.name, description=body.description, group_by=body.group_by or {}, metadata=body.metadata or {}
-    )
-    meter = await service.update_meter(backend.database, backend.event_store, actor, meter_id_or_slug, wanted)
+    wanted = {
+        "name": body.name,
+        "description": body.description,
+        "group_by": body.group_by or {},
+        "metadata": body.metadata or {},
+    }
+    request = parse_input(UpdateMeter, wanted)
+    meter = await service.update_meter(backend.database, backend.event_store, actor, meter_id_or_slug, request)
     return reply(meter_to_v1(meter))
 
 

@@ -36,7 +36,7 @@ from dashboard.subscriptions.views import Subscription, SubscriptionPhase
 router = APIRouter(prefix="/subscriptions", tags=["v3 subscriptions"])
 
 _SORTS = {name: name for name in ("id", "active_from", "active_to")}
-_FILTERS = dict.fromkeys(("id", "customer_id", "status", "plan_id", "plan_key"), EXACT_OPERATORS)
+_FILTERS = {name: EXACT_OPERATORS for name in ("id", "customer_id", "status", "plan_id", "plan_key")}
 _FIELDS = {"plan_version": "plan.version", "plan": "plan.key", "metadata": "labels"}
 Timing = Literal["immediate", "next_billing_cycle"] | Time
 

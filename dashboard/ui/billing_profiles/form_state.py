@@ -59,7 +59,7 @@ class BillingProfileForm(rx.State):
     _typed: Typed = Typed()
 
     @rx.event
-    @needs("admin")
+    @needs("viewer")
     async def load(self) -> AsyncIterator[Any]:
         """Fills the form with a profile, or with sensible values for a new one."""
         self.loading, self.problem, self.errors, self.saving, self.title = True, "", {}, False, ""

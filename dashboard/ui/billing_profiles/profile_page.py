@@ -12,6 +12,7 @@ from dashboard.ui.billing_profiles.form_state import TAX_FIELD, BillingProfileFo
 from dashboard.ui.billing_profiles.preview_card import STRIPE_FEES, preview_card
 from dashboard.ui.billing_profiles.profiles import PATH
 from dashboard.ui.routes import page
+from dashboard.ui.shell_state import ShellState
 from dashboard.ui.tax_codes.picker import tax_code_field
 
 _FIELDS = BillingProfileForm.fields
@@ -49,7 +50,11 @@ def _form() -> rx.Component:
     return ui.form(
         ui.form_error(_ERRORS["form"]),
         rx.el.div(
-            ui.stack(_basics(), _collection(), _tax(), _supplier(), _labels(), gap=6),
+            rx.el.fieldset(
+                ui.stack(_basics(), _collection(), _tax(), _supplier(), _labels(), gap=6),
+                disabled=~ShellState.may_administer,
+                class_name="min-w-0",
+            ),
             rx.el.div(
                 preview_card(BillingProfileForm.steps, BillingProfileForm.preview_problem),
                 class_name="min-w-0 lg:sticky lg:top-20",
@@ -57,9 +62,13 @@ def _form() -> rx.Component:
             class_name="grid grid-cols-1 items-start gap-6 lg:grid-cols-[minmax(0,1fr)_340px]",
         ),
         ui.form_actions(
-            ui.link_button("Cancel", href=PATH),
-            ui.submit_button(
-                rx.cond(_FIELDS.id, "Save changes", "Create billing profile"), busy=BillingProfileForm.saving
+            ui.link_button(rx.cond(ShellState.may_administer, "Cancel", "Back"), href=PATH),
+            rx.cond(
+                ShellState.may_administer,
+                ui.submit_button(
+                    rx.cond(_FIELDS.id, "Save changes", "Create billing profile"), busy=BillingProfileForm.saving
+                ),
+                rx.fragment(),
             ),
         ),
         on_submit=BillingProfileForm.save,

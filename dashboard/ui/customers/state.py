@@ -12,7 +12,7 @@ from dashboard.customers.inputs import CreateCustomer
 from dashboard.customers.views import Customer
 from dashboard.kit.errors import MeterdeskError
 from dashboard.kit.inputs import parse_input
-from dashboard.stripe_app.links import get_links
+from dashboard.stripe_app.links import links_of_customers
 from dashboard.stripe_app.views import StripeLink
 from dashboard.ui import components as ui
 from dashboard.ui.customers.forms import errors_on_form, wanted_from
@@ -102,10 +102,10 @@ class CustomersState(rx.State):
                 sort=chosen.removeprefix("-"),
                 descending=chosen.startswith("-"),
             )
-            links = {customer.id: await get_links(session, customer.id) for customer in found.items}
+            links = await links_of_customers(session, [customer.id for customer in found.items])
         now = backend.clock.now()
         self.search = address.text("q")
-        self.rows = [_row(customer, links[customer.id], now) for customer in found.items]
+        self.rows = [_row(customer, links.get(customer.id, ()), now) for customer in found.items]
         self.sort = address.sort_links(SORTS, current=chosen)
         self.pager = address.pager(found)
         self.loading = False

@@ -87,7 +87,6 @@ def _form() -> rx.Component:
                 "Charged",
                 S.cadences,
                 errors=S.errors,
-                optional=True,
                 id="card-billing_cadence",
                 default_value=S.form.billing_cadence,
             ),

@@ -22,6 +22,8 @@ MODEL_WORDS = {
     "free": "Free",
 }
 TIERED = ("graduated", "volume")
+ONCE = "once"
+"""What the form posts for a charge without a cadence."""
 _RENAMED = {
     "price": "form",
     "type": "form",
@@ -92,7 +94,7 @@ def form_of(card: RateCard) -> CardForm:
         key=card.key,
         description=card.description or "",
         feature_key=card.feature_key or "",
-        billing_cadence=card.billing_cadence or "",
+        billing_cadence=card.billing_cadence or ONCE,
         payment_term=price.get("payment_term", "in_advance"),
         amount=price.get("amount", ""),
         quantity_per_package=price.get("quantity_per_package", ""),
@@ -119,7 +121,7 @@ def document_of(
     own, the precision of the conversion) stays. A card with a feature has the feature's key.
     """
     before = before or {}
-    feature_key = _text(form, "feature_key")
+    feature_key, cadence = _text(form, "feature_key"), _text(form, "billing_cadence")
     tax = {"behavior": _text(form, "tax_behavior"), "tax_code_id": _text(form, "tax_code_id")}
     kept_tax = before.get("tax") or {}
     if tax["tax_code_id"] == kept_tax.get("tax_code_id"):
@@ -130,7 +132,7 @@ def document_of(
         "type": kind,
         "description": _text(form, "description"),
         "feature_key": feature_key,
-        "billing_cadence": _text(form, "billing_cadence"),
+        "billing_cadence": None if cadence == ONCE else cadence,
         "price": _price(form, model, tier_ids),
         "discounts": _amounts(form, "percentage", *(() if model in ("flat", "free") else ("usage_quantity",))),
         "unit_conversion": _conversion(form, model, before.get("unit_conversion") or {}),

@@ -20,6 +20,7 @@ from dashboard.ui.plans.card_form import (
     MODEL_WORDS,
     MODELS,
     NEW_TIERS,
+    ONCE,
     USAGE_BASED,
     CardForm,
     TierRow,
@@ -251,8 +252,9 @@ class CardState(rx.State):
         offered = MODELS[self.kind] if model in MODELS[self.kind] else (*MODELS[self.kind], model)
         self.model = model
         self.models = [ui.Option(name, MODEL_WORDS[name]) for name in offered]
-        once = [ui.Option("", "Once")] if self.kind == FLAT_FEE else []
-        self.cadences = once + cadence_options(CARD_CADENCES, self.form.billing_cadence)
+        known = {ONCE: "Once", **CARD_CADENCES} if self.kind == FLAT_FEE else CARD_CADENCES
+        current = "" if self.form.billing_cadence == ONCE else self.form.billing_cadence
+        self.cadences = cadence_options(known, current)
 
     async def _issues(self) -> dict[str, str]:
         """What keeps this card from being published, on the fields of its form."""

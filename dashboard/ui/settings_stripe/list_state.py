@@ -4,12 +4,14 @@ from typing import Any
 
 import reflex as rx
 
+from dashboard.access.views import Role
 from dashboard.backend import running
 from dashboard.kit.errors import MeterdeskError
 from dashboard.stripe_app.apps import list_stripe_apps
 from dashboard.ui.listing import Address
 from dashboard.ui.live import news
 from dashboard.ui.roles import needs
+from dashboard.ui.sessions import signed_in_user
 from dashboard.ui.settings_stripe.app_state import StripeAppPage
 from dashboard.ui.settings_stripe.connect_state import ConnectStripe
 from dashboard.ui.settings_stripe.reads import profile_counts
@@ -35,6 +37,9 @@ class StripeSettings(rx.State):
         address = Address.of(self)
         app_id = address.text("app")
         step = address.choice("step", (*SETUP_STEPS, "key"), "")
+        if step and not (await signed_in_user(self)).role.reaches(Role.ADMIN):
+            # The wizard changes things; who may only look sees what there is.
+            step = ""
         if step == "key":
             self.view = "key"
             return ConnectStripe.load

@@ -30,6 +30,8 @@ class TaxCodePicker(rx.State):
     with_library: bool = False
     picked: dict[str, Picked] = {}
 
+    _offered: dict[str, TaxChoice] = {}
+
     @rx.event
     @needs("viewer")
     async def open(self, field: str) -> Any:
@@ -52,7 +54,8 @@ class TaxCodePicker(rx.State):
     @needs("viewer")
     def choose(self, field: str, value: str) -> None:
         """Takes one of the hits."""
-        hit = next((one for one in self.hits if one.value == value), None)
+        # The list may have changed under the finger; what was offered a moment ago counts.
+        hit = self._offered.get(value)
         if hit is not None and field in self.picked:
             self.picked = {**self.picked, field: Picked(hit.value, hit.code, hit.name)}
             self.open_field = ""
@@ -67,7 +70,7 @@ class TaxCodePicker(rx.State):
 
     def _begin(self, app_id: str, fields: dict[str, Picked], *, with_library: bool = False) -> None:
         """For load handlers: which fields the page has, what they hold, and whether one's own codes are offered too."""
-        self.open_field, self.search, self.hits, self.problem = "", "", [], ""
+        self.open_field, self.search, self.hits, self.problem, self._offered = "", "", [], "", {}
         self.with_library = with_library
         self.app_id, self.picked = app_id, {name: replace(picked) for name, picked in fields.items()}
 
@@ -77,6 +80,7 @@ class TaxCodePicker(rx.State):
             self.hits, self.problem = own + await find_stripe_codes(self.app_id, text), ""
         except MeterdeskError as error:
             self.hits, self.problem = own, error.for_people()
+        self._offered = {**self._offered, **{hit.value: hit for hit in self.hits}}
 
 
 def search_id(field: str) -> str:

@@ -1,0 +1,96 @@
+"""Subscriptions through both generations of the API."""
+
+from typing import Any
+
+from tests.api_house import ApiHouse
+from tests.api_house import api as api
+from tests.api_house import api_sandbox as api_sandbox
+
+V3 = "/v3/openmeter"
+
+
+async def published_plan(api: ApiHouse, key: str = "pro", amount: str = "29") -> dict[str, Any]:
+    """A plan of one monthly fee, in effect."""
+    fee = {
+        "type": "flat_fee",
+        "key": "fee",
+        "name": "Fee",
+        "billingCadence": "P1M",
+        "price": {"type": "flat", "amount": amount, "paymentTerm": "in_advance"},
+    }
+    phase = {"key": "only", "name": "Only", "duration": None, "rateCards": [fee]}
+    body = {"key": key, "name": key.title(), "currency": "USD", "billingCadence": "P1M", "phases": [phase]}
+    made = await api.ok("POST", "/api/v1/plans", body)
+    return await api.ok("POST", f"/api/v1/plans/{made['id']}/publish")
+
+
+async def paying_customer(api: ApiHouse) -> dict[str, Any]:
+    """Acme, with a card that has a billing address."""
+    await api.install()
+    profile = (await api.ok("GET", "/api/v1/billing/profiles"))["items"][0]
+    profile["workflow"]["tax"] = {"enabled": False, "enforced": False}
+    await api.ok("PUT", f"/api/v1/billing/profiles/{profile['id']}", profile)
+    customer = await api.customer(key="acme", currency="USD")
+    stripe_customer = await api.stripe_customer(email="ap@acme.test", **{"address[country]": "US"})
+    card = await api.card(stripe_customer)
+    address = {"billing_details[address][country]": "US", "billing_details[address][postal_code]": "94105"}
+    await api.stripe("POST", f"/v1/payment_methods/{card}", address)
+    link = {"stripeCustomerId": stripe_customer, "stripeDefaultPaymentMethodId": card}
+    await api.ok("PUT", "/api/v1/customers/acme/stripe", link)
+    return customer
+
+
+async def test_a_customer_subscribes_changes_and_cancels(api: ApiHouse) -> None:
+    customer = await paying_customer(api)
+    await published_plan(api)
+    await published_plan(api, "max", "99")
+    made = await api.ok("POST", "/api/v1/subscriptions", {"plan": {"key": "pro"}, "customerKey": "acme"})
+    assert (made["status"], made["plan"]["key"], made["customerId"]) == ("active", "pro", customer["id"])
+    second = await api.refused(409, "POST", "/api/v1/subscriptions", {"plan": {"key": "pro"}, "customerKey": "acme"})
+    assert second["extensions"]["code"] == "only_single_subscription_allowed_per_customer_at_a_time"
+    seen = await api.ok("GET", f"/api/v1/subscriptions/{made['id']}")
+    assert seen["phases"][0]["items"][0]["price"]["amount"] == "29"
+    assert list(seen["phases"][0]["itemTimelines"]) == ["fee"]
+    expanded = await api.ok("GET", "/api/v1/customers/acme?expand=subscriptions")
+    assert expanded["currentSubscriptionId"] == made["id"]
+    assert (await api.ok("GET", "/api/v1/customers?planKey=pro"))["totalCount"] == 1
+    assert (await api.ok("GET", "/api/v1/customers?planKey=max"))["totalCount"] == 0
+    path = f"/api/v1/subscriptions/{made['id']}"
+    ending = await api.ok("POST", f"{path}/cancel", {"timing": "next_billing_cycle"})
+    assert (ending["status"], bool(ending["activeTo"])) == ("canceled", True)
+    assert (await api.ok("POST", f"{path}/unschedule-cancelation"))["status"] == "active"
+    changed = await api.ok("POST", f"{path}/change", {"plan": {"key": "max"}, "timing": "immediate"})
+    assert changed["next"]["plan"]["key"] == "max"
+    listed = await api.ok("GET", "/api/v1/customers/acme/subscriptions?status=active&orderBy=activeFrom")
+    assert [one["id"] for one in listed["items"]] == [changed["next"]["id"]]
+    in_v3 = await api.ok("GET", f"{V3}/subscriptions?filter[customer_id]={customer['id']}&filter[status]=active")
+    assert [one["id"] for one in in_v3["data"]] == [changed["next"]["id"]]
+    over = await api.ok("POST", f"{V3}/subscriptions/{changed['next']['id']}/cancel", {})
+    assert over["status"] == "inactive"
+
+
+async def test_v3_subscribes_by_ids(api: ApiHouse) -> None:
+    customer = await paying_customer(api)
+    plan = await published_plan(api)
+    body = {"customer": {"id": customer["id"]}, "plan": {"id": plan["id"]}, "labels": {"a": "b"}}
+    made = await api.ok("POST", f"{V3}/subscriptions", body)
+    assert (made["plan"]["version"], made["labels"]) == (1, {"a": "b"})
+    assert made["phases"][0]["items"][0]["rate_card"]["price"] == {"type": "flat", "amount": "29"}
+    assert (await api.ok("GET", f"{V3}/subscriptions/{made['id']}"))["current_period"]
+    await api.refused(400, "DELETE", f"{V3}/plans/{plan['id']}")
+    following = await api.ok("POST", "/api/v1/plans/pro/next")
+    await api.ok("POST", f"/api/v1/plans/{following['id']}/publish")
+    moved = await api.ok("POST", f"/api/v1/subscriptions/{made['id']}/migrate", {"timing": "immediate"})
+    assert moved["next"]["plan"]["version"] == 2
+
+
+async def test_who_cannot_pay_cannot_subscribe_to_what_costs_money(api: ApiHouse) -> None:
+    await api.install()
+    await api.customer(key="acme", currency="USD")
+    await published_plan(api)
+    problem = await api.refused(409, "POST", "/api/v1/subscriptions", {"plan": {"key": "pro"}, "customerKey": "acme"})
+    assert problem["extensions"]["code"] == "invalid_billing_setup"
+    assert problem["detail"]
+    await api.refused(400, "POST", "/api/v1/subscriptions", {"plan": {"key": "pro"}})
+    await api.refused(400, "POST", "/api/v1/subscriptions", {"customPlan": {}, "customerKey": "acme"})
+    await api.refused(404, "POST", "/api/v1/subscriptions", {"plan": {"key": "nothing"}, "customerKey": "acme"})
