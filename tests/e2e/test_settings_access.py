@@ -117,6 +117,36 @@ def test_somebody_is_invited_gets_another_role_and_is_removed(
     expect(row).to_have_count(0)
 
 
+def test_an_invited_viewer_chooses_a_password_and_may_look_but_not_touch(
+    browser: Browser, page: Page, house: House, accessible: Accessible
+) -> None:
+    page.goto(TEAM)
+    page.get_by_role("button", name="Invite person").click()
+    dialog = page.get_by_role("dialog", name="Invite person")
+    dialog.get_by_label("Name").fill("Vera Viewer")
+    dialog.get_by_label("Email").fill("vera@example.com")
+    dialog.get_by_label("Role").select_option("viewer")
+    dialog.get_by_role("button", name="Make invitation link").click()
+    link = page.get_by_label("Password link", exact=True)
+    expect(link).to_have_value(re.compile("token="))
+
+    guest = browser.new_page(base_url=house.server.url)
+    guest.goto(link.input_value())
+    guest.get_by_label("Password", exact=True).fill("only for looking")
+    guest.get_by_label("Password again").fill("only for looking")
+    guest.get_by_role("button", name="Set password and sign in").click()
+    expect(guest.get_by_label("Your account: Vera Viewer")).to_be_visible()
+    guest.goto("/settings/stripe?step=key")
+    expect(guest.get_by_text("Ask an owner or admin to install it.")).to_be_visible()
+    expect(guest.get_by_role("button", name="Install")).to_have_count(0)
+    accessible(guest)
+    for address in (KEYS, TEAM, "/settings/tax-codes"):
+        guest.goto(address)
+        expect(guest.get_by_role("heading", level=1)).to_be_visible()
+        expect(guest.get_by_role("button", name=re.compile("Create|Invite|Delete|Revoke|Save"))).to_have_count(0)
+    guest.context.close()
+
+
 def test_an_email_that_is_taken_is_refused_at_its_field(page: Page) -> None:
     page.goto(TEAM)
     page.get_by_role("button", name="Invite person").click()

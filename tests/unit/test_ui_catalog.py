@@ -290,3 +290,4 @@ def test_what_falls_due_is_told_by_day_with_usage_as_far_as_it_is_known() -> Non
     assert {line.name: line.amount for line in days[0].lines} == {"Fee": "$31.00", "Tokens": "$12.00"}
     assert days[0].total == "$43.00 so far"
     assert {line.amount for line in days[1].lines} == {"$31.00", "by usage"}
+    assert days[1].total == "$31.00 + usage"

@@ -115,9 +115,9 @@ def _collection() -> rx.Component:
                 METHOD_CARDS,
                 value=_FIELDS.method,
                 on_change=lambda value: BillingProfileForm.choose("method", value),
-                hint=STRIPE_FEES,
                 errors=_ERRORS,
             ),
+            rx.el.p(STRIPE_FEES, class_name="text-[13px] text-muted"),
             rx.el.div(
                 wait_field(
                     "due", "Days until due", _FIELDS.due, "Counted from sending. Afterwards the invoice is overdue.",

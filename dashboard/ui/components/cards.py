@@ -28,7 +28,7 @@ def card(
 
 def danger_card(*children: Content, title: Content = "Danger zone", description: Content | None = None) -> rx.Component:
     """The last card of a page: what cannot be taken back."""
-    return card(*children, title=title, description=description, class_name="border-danger-line")
+    return card(*children, title=title, description=description, class_name="!border-danger-line")
 
 
 def stat_card(

@@ -81,13 +81,16 @@ async def used_so_far(
 def due_dates(
     lines: Sequence[SubscriptionLine], used: Mapping[str, Decimal], currency: str, now: datetime
 ) -> list[DueDate]:
-    """The lines by the day they fall due. A sum that holds usage is “so far”; one that cannot be known says so."""
+    """The lines by the day they fall due. A sum with usage in it is “so far”, or “+ usage” before its period begins."""
     found = []
     for invoice_at, group in groupby(lines, key=lambda line: line.invoice_at):
-        priced = [_line(line, used.get(line.reference), currency) for line in group]
-        known = sum((amount for _, amount in priced if amount is not None), Decimal(0))
-        is_open = any(not line.note.startswith("fixed") for line, _ in priced)
-        total = format_money(known, currency) + (" so far" if is_open else "")
+        due = list(group)
+        priced = [_line(line, used.get(line.reference), currency) for line in due]
+        total = format_money(sum((amount for _, amount in priced if amount is not None), Decimal(0)), currency)
+        if any(amount is None for _, amount in priced):
+            total += " + usage"
+        elif not all(isinstance(line.price, FlatPrice) for line in due):
+            total += " so far"
         found.append(DueDate(day(invoice_at, now), total, [line for line, _ in priced]))
     return found
 

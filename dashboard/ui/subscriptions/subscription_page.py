@@ -99,7 +99,7 @@ def _ending() -> rx.Component:
     return ui.callout(
         rx.cond(
             ONE.next_href != "",
-            rx.fragment("Then ", ui.link("another plan", href=ONE.next_href), " follows."),
+            rx.fragment("Then ", ui.link("another plan", href=ONE.next_href, class_name="underline"), " follows."),
             "Nothing is billed for the time after that.",
         ),
         title=rx.fragment("Ends on ", ONE.until.relative),
@@ -145,6 +145,12 @@ def _falling_due() -> rx.Component:
             S.due,
             rx.el.ol(rx.foreach(S.due, _due), class_name="flex flex-col gap-5"),
             ui.muted("Nothing falls due in this billing period or the next."),
+        ),
+        rx.el.p(
+            "What fell due before is on the page of ",
+            ui.link(ONE.customer, href=ONE.customer_href, class_name="underline"),
+            ", as pending charges and invoices.",
+            class_name="mt-4 text-[13px] text-muted",
         ),
         title="What falls due when",
         description="From now to the end of the next billing period. Before tax; usage counts as it is known now.",
