@@ -31,7 +31,7 @@ def page(browser: Browser, house: House) -> Iterator[Page]:
 
 @pytest.fixture
 def accessible(accessible: Accessible) -> Accessible:
-    """Axe on a page that has come to rest: a button that goes away while its colour changes aborts the wait in there."""
+    """Axe on a page at rest: a button that goes away while its colour changes aborts the wait in there."""
 
     def check(page: Page) -> None:
         page.wait_for_function(AT_REST)
