@@ -97,7 +97,9 @@ def recording(backend: Backend) -> Iterator[Recorded]:
     for engine, writes in engines.items():
 
         def note(_c: Any, _u: Any, sql: str, parameters: Any, _x: Any, many: bool, writes: bool = writes) -> None:
-            recorded.statements.append((writes, sql, parameters if many else tuple(parameters)))
+            # Opening and closing the transaction is done by whoever replays it.
+            if not sql.startswith(("BEGIN", "COMMIT", "ROLLBACK")):
+                recorded.statements.append((writes, sql, parameters if many else tuple(parameters)))
 
         event.listen(engine.sync_engine, "before_cursor_execute", note)
         listeners.append((engine, note))

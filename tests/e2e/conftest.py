@@ -21,7 +21,8 @@ START_SECONDS = 240
 METERDESK = str(Path(sysconfig.get_path("scripts")) / "meterdesk")
 OWNER = {"name": "Ada Lovelace", "email": "ada@example.com", "password": "correct horse battery"}
 ANIMATIONS_OVER = """() => Promise.all(document.getAnimations()
-  .filter((one) => one.effect.getComputedTiming().iterations !== Infinity).map((one) => one.finished.catch(() => {})))"""
+  .filter((one) => one.effect.getComputedTiming().iterations !== Infinity)
+  .map((one) => one.finished.catch(() => {})))"""
 PICTURES = Path(__file__).parents[2] / "test-results" / "screens"
 
 Picture = Callable[[Page, str], None]

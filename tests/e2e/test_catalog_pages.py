@@ -181,7 +181,7 @@ def test_from_a_meter_to_a_subscriber(page: Page, house: House, picture: Picture
     for address, name in ((page.url, "subscription-phone"), (plan_address, "plan-phone"), ("/plans", "plans-phone")):
         page.goto(address)
         expect(page.get_by_role("heading", level=1)).to_be_visible()
-        expect(page.get_by_text("Team").first).to_be_visible()
+        expect(page.get_by_role("main").get_by_text("Team").first).to_be_visible()
         assert not page.evaluate(WIDER_THAN_WINDOW), f"{name} scrolls sideways"
         accessible(page)
         picture(page, name)
