@@ -44,6 +44,9 @@ async def ensure_owner(database: Database, wanted: CreateOwner) -> bool:
     except IntegrityError:
         # Another process of the same start was faster; what it wrote is what was wanted.
         return False
+    except OwnerExists:
+        # Somebody became the first owner between our two questions: look again at who it is.
+        return await ensure_owner(database, wanted)
 
 
 async def _make_owner(work: Work, wanted: CreateOwner, password_hash: str) -> bool:
