@@ -11,8 +11,8 @@ from dashboard.api import checkout_return, docs_page
 from dashboard.api.auth import refuse_open_routes
 from dashboard.api.gate import ApiGate
 from dashboard.api.problems import install_problem_handlers
-from dashboard.api.v1.routes import router as v1
-from dashboard.api.v3.routes import router as v3
+from dashboard.api.v1 import routes as v1
+from dashboard.api.v3 import routes as v3
 from dashboard.backend import running
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
@@ -50,11 +50,15 @@ def create_api() -> FastAPI:
     api.add_middleware(ApiGate)
     api.add_api_route("/health", health, methods=["GET"], include_in_schema=False)
     api.add_api_route("/metrics", metrics, methods=["GET"], include_in_schema=False)
+    # Routers are asked one after the other, each nesting twice: so they stand here side by side.
+    for router in v1.ROUTERS:
+        api.include_router(router)
+    for router in v3.ROUTERS:
+        api.include_router(router, prefix="/v3/openmeter")
+    for router in v3.ROUTERS:
+        api.include_router(router, prefix="/api/v3/openmeter", include_in_schema=False)
     api.include_router(checkout_return.router)
     api.include_router(docs_page.router)
-    api.include_router(v1)
-    api.include_router(v3, prefix="/v3/openmeter")
-    api.include_router(v3, prefix="/api/v3/openmeter", include_in_schema=False)
     return api
 
 

@@ -1,6 +1,4 @@
-"""OpenMeter's v1: one file per resource."""
-
-from fastapi import APIRouter
+"""OpenMeter's v1, resource by resource; those that are asked for most come first."""
 
 from dashboard.api.v1 import (
     apps,
@@ -13,6 +11,7 @@ from dashboard.api.v1 import (
     info,
     invoices,
     marketplace,
+    meter_usage,
     meters,
     pending_lines,
     plans,
@@ -21,23 +20,25 @@ from dashboard.api.v1 import (
     subscriptions,
 )
 
-router = APIRouter()
-for resource in (
-    stripe_webhook,
-    marketplace,
-    apps,
-    profiles,
-    customer_overrides,
-    customers,
-    customer_apps,
-    checkout,
-    pending_lines,
-    invoices,
-    meters,
-    events,
-    features,
-    plans,
-    subscriptions,
-    info,
-):
-    router.include_router(resource.router)
+ROUTERS = [
+    resource.router
+    for resource in (
+        customers,
+        events,
+        customer_apps,
+        checkout,
+        stripe_webhook,
+        invoices,
+        pending_lines,
+        customer_overrides,
+        profiles,
+        meters,
+        meter_usage,
+        features,
+        plans,
+        subscriptions,
+        apps,
+        marketplace,
+        info,
+    )
+]

@@ -1,6 +1,4 @@
-"""OpenMeter's v3: one file per resource. Served under `/v3/openmeter` and `/api/v3/openmeter`."""
-
-from fastapi import APIRouter
+"""OpenMeter's v3, resource by resource; those that are asked for most come first."""
 
 from dashboard.api.v3 import (
     apps,
@@ -17,19 +15,20 @@ from dashboard.api.v3 import (
     tax_codes,
 )
 
-router = APIRouter()
-for resource in (
-    customers,
-    customer_billing,
-    checkout,
-    profiles,
-    apps,
-    invoices,
-    tax_codes,
-    meters,
-    events,
-    features,
-    plans,
-    subscriptions,
-):
-    router.include_router(resource.router)
+ROUTERS = [
+    resource.router
+    for resource in (
+        customers,
+        events,
+        customer_billing,
+        checkout,
+        invoices,
+        profiles,
+        meters,
+        features,
+        plans,
+        subscriptions,
+        tax_codes,
+        apps,
+    )
+]
