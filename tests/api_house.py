@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -134,19 +135,38 @@ async def api(
 ) -> AsyncIterator[ApiHouse]:
     """Our API over a fresh database, with a fresh account at the sandbox; nothing is installed yet."""
     shutil.copy(_sqlite_with_tables, tmp_path / "meterdesk.db")
+    async with opened_house(tmp_path, None, api_sandbox, shared_dir) as house:
+        yield house
+
+
+@pytest.fixture
+async def api_on_each_database(
+    tmp_path: Path, database_url: str, api_sandbox: RunningSandbox, shared_dir: Path
+) -> AsyncIterator[ApiHouse]:
+    """The same, once on SQLite and once on PostgreSQL."""
+    async with opened_house(tmp_path, database_url, api_sandbox, shared_dir) as house:
+        yield house
+
+
+@asynccontextmanager
+async def opened_house(
+    data_dir: Path, database_url: str | None, sandbox: RunningSandbox, shared: Path
+) -> AsyncIterator[ApiHouse]:
+    """Our API over a database that has its tables."""
     settings = Settings(
-        data_dir=tmp_path,
+        data_dir=data_dir,
+        database_url=database_url,
         api_key=SecretStr(TOKEN),
         secret_key=SecretStr("a secret key of this test"),
-        sandbox_url=api_sandbox.url,
+        sandbox_url=sandbox.url,
         # A key that is not the sandbox's must not reach out to Stripe from here.
-        stripe_api_base=api_sandbox.url,
+        stripe_api_base=sandbox.url,
     )
-    contracts = {version: openmeter_contract(shared_dir, version) for version in ("v1", "v3")}
+    contracts = {version: openmeter_contract(shared, version) for version in ("v1", "v3")}
     transport = httpx.ASGITransport(API, raise_app_exceptions=False)
     async with (
         open_backend(settings) as backend,
         httpx.AsyncClient(transport=transport, base_url="http://meterdesk.test") as client,
-        httpx.AsyncClient(base_url=api_sandbox.url, trust_env=False) as sandbox,
+        httpx.AsyncClient(base_url=sandbox.url, trust_env=False) as stripe,
     ):
-        yield ApiHouse(backend, client, sandbox, contracts)
+        yield ApiHouse(backend, client, stripe, contracts)

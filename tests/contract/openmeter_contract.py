@@ -88,8 +88,9 @@ class OpenMeterContract:
         wanted = self._resolve(operation.get("requestBody", {})).get("content", {})
         if not wanted:
             return [] if body is None else [f"{method} {template}: takes no body"]
-        schema = next(iter(wanted.values()))["schema"]
-        return [f"{method} {template}: {error}" for error in self._errors(schema, body)]
+        # Some operations take one thing or many, under different media types.
+        found = [self._errors(media["schema"], body) for media in wanted.values()]
+        return [f"{method} {template}: {error}" for error in min(found, key=len)]
 
     def component_errors(self, name: str, value: Any) -> list[str]:
         """Everything in `value` that does not fit the component schema `name`."""

@@ -147,6 +147,44 @@ def test_the_python_client_runs_the_flows_of_the_documents(
     assert server.problems(contracts, before) == []
 
 
+def test_the_python_client_meters_plans_and_invoices(
+    server: RecordedServer, contracts: dict[str, OpenMeterContract]
+) -> None:
+    before = len(server.exchanges)
+    client = Client(endpoint=server.url, token=TOKEN)
+    client.marketplace.install_with_api_key("stripe", {"apiKey": "sk_test_sandbox_metered"})
+    meter: Any = {"slug": "sdk", "aggregation": "SUM", "eventType": "sdk", "valueProperty": "$.n"}
+    assert client.meters.create(meter).slug == "sdk"
+    event: Any = {"id": "1", "source": "sdk", "specversion": "1.0", "type": "sdk", "subject": "s", "data": {"n": "7"}}
+    client.events.ingest_event(event)
+    client.events.ingest_events([event | {"id": "2"}])
+    assert [row.value for row in client.meters.query_json("sdk").data] == [14]
+    assert client.features.create({"key": "sdk", "name": "SDK", "meterSlug": "sdk"}).meter_slug == "sdk"
+    card: Any = {"type": "flat_fee", "key": "fee", "name": "Fee", "billingCadence": "P1M", "price": None}
+    phase: Any = {"key": "only", "name": "Only", "duration": None, "rateCards": [card]}
+    plan = client.plans.create(
+        {"key": "sdk", "name": "SDK", "currency": "USD", "billingCadence": "P1M", "phases": [phase]}
+    )
+    assert client.plans.publish(plan.id).status == "active"
+    customer = client.customers.create({"name": "Billed", "key": "billed", "currency": "USD"})
+    wanted: Any = {"plan": {"key": "sdk"}, "customerKey": "billed"}
+    subscription: Any = client.subscriptions.create(wanted)
+    assert subscription.status == "active"
+    line: Any = {
+        "name": "Line",
+        "period": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
+        "invoiceAt": "2026-01-02T00:00:00Z",
+        "rateCard": {"price": {"type": "flat", "amount": "10"}},
+    }
+    pending = client.customer_invoice.create_pending_invoice_line(customer.id, {"currency": "USD", "lines": [line]})
+    assert pending.is_invoice_new
+    [invoice] = client.invoices.invoice_pending_lines_action({"customerId": customer.id})
+    assert invoice.totals.total == "10"
+    assert client.invoice.get_invoice(invoice.id).id == invoice.id
+    assert client.invoices.list(customers=[customer.id]).total_count >= 1
+    assert server.problems(contracts, before) == []
+
+
 def test_a_completed_checkout_becomes_the_customers_payment_method(
     server: RecordedServer, contracts: dict[str, OpenMeterContract]
 ) -> None:
