@@ -17,6 +17,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from dashboard.kit.changes import Changes
 from dashboard.kit.clock import Clock, SystemClock
+from dashboard.kit.sqlite_driver import SqliteConnection, open_sqlite
 
 SQLITE_BUSY_TIMEOUT_MS = 15_000
 SQLITE_READERS = 8
@@ -158,15 +159,19 @@ def _engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
             url, pool_size=POSTGRESQL_CONNECTIONS, pool_pre_ping=True, isolation_level="READ COMMITTED"
         )
         return engine, engine
-    write = create_async_engine(url, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0, pool_timeout=60)
-    read = create_async_engine(url, poolclass=AsyncAdaptedQueuePool, pool_size=SQLITE_READERS, max_overflow=0)
-    # A deferred BEGIN loses updates when two writers read first (reference: SQLite "Isolation In SQLite").
-    _prepare_sqlite(write, begin="BEGIN IMMEDIATE", read_only=False)
-    _prepare_sqlite(read, begin="BEGIN", read_only=True)
+    write = _sqlite_engine(url, pool_size=1, pool_timeout=60)
+    read = _sqlite_engine(url, pool_size=SQLITE_READERS)
+    _prepare_sqlite(write, read_only=False)
+    _prepare_sqlite(read, read_only=True)
     return write, read
 
 
-def _prepare_sqlite(engine: AsyncEngine, *, begin: str, read_only: bool) -> None:
+def _sqlite_engine(url: URL, **options: Any) -> AsyncEngine:
+    connect = {"async_creator_fn": open_sqlite}
+    return create_async_engine(url, poolclass=AsyncAdaptedQueuePool, max_overflow=0, connect_args=connect, **options)
+
+
+def _prepare_sqlite(engine: AsyncEngine, *, read_only: bool) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:
         # The driver would otherwise begin by itself, deferred, before the first write.
@@ -183,4 +188,10 @@ def _prepare_sqlite(engine: AsyncEngine, *, begin: str, read_only: bool) -> None
 
     @event.listens_for(engine.sync_engine, "begin")
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        if read_only:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, SqliteConnection)
+            driver.begin_with_next()
+        else:
+            # A deferred BEGIN loses updates when two writers read first (reference: SQLite "Isolation In SQLite").
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
