@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from dashboard.catalog.errors import TaxCodeKeyTaken
 from dashboard.catalog.features import create_feature
 from dashboard.catalog.plan_errors import FeatureKeyTaken, PlanNotFound
+from dashboard.catalog.plan_inputs import CreatePlan, TaxInput
 from dashboard.catalog.plans import create_plan, get_plan, publish_plan
 from dashboard.catalog.status import PlanStatus
-from dashboard.catalog.tax_codes import create_tax_code, ensure_tax_defaults
+from dashboard.catalog.tax_codes import create_tax_code, ensure_tax_defaults, get_tax_code
 from dashboard.kit.database import Work
 from dashboard.seed.company import CUSTOMERS, EVENTS_PER_DAY, FEATURES, METERS, PLANS, TAX_CODES, USAGE_DAYS
 from dashboard.seed.report import SEED, Seeding
@@ -59,7 +60,7 @@ async def make_catalog(seeding: Seeding) -> None:
 
 async def _publish(work: Work, number: int) -> bool:
     """Makes and publishes a plan; false when a version of it is in effect."""
-    wanted = PLANS[number]
+    wanted = await _taxed(work, PLANS[number])
     try:
         found = await get_plan(work.session, wanted.key, now=work.now)
     except PlanNotFound:
@@ -72,9 +73,21 @@ async def _publish(work: Work, number: int) -> bool:
     return True
 
 
+async def _taxed(work: Work, plan: CreatePlan) -> CreatePlan:
+    """The plan with the demo's tax code on every rate card."""
+    tax = TaxInput(tax_code_id=(await get_tax_code(work.session, TAX_CODES[0].key)).id)
+    phases = [
+        phase.model_copy(
+            update={"rate_cards": tuple(card.model_copy(update={"tax": tax}) for card in phase.rate_cards)}
+        )
+        for phase in plan.phases
+    ]
+    return plan.model_copy(update={"phases": tuple(phases)})
+
+
 async def make_usage(seeding: Seeding) -> None:
     """Usage events of the last 90 whole days. Each has a fixed id: a later run only adds the days since."""
-    events = list(usage_events(seeding.backend.database.clock.now()))
+    events = sorted(usage_events(seeding.backend.database.clock.now()), key=lambda event: event.time)
     new = 0
     for start in range(0, len(events), BATCH):
         new += await ingest_events(seeding.backend.database, seeding.backend.event_store, events[start : start + BATCH])

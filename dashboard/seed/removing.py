@@ -5,13 +5,14 @@ them, usage events, plan versions that somebody was on, and everything in the sa
 app below it stay until another profile is the default.
 """
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from dashboard.billing.invoice_list import InvoiceFilter
 from dashboard.billing.profiles import all_billing_profiles
 from dashboard.billing.queries import available_actions, page_of_invoices, tax_code_uses
 from dashboard.billing.service import delete_billing_profile, delete_pending_line, perform_action
+from dashboard.billing.subscription_sync import sync_due_subscriptions
 from dashboard.billing.views import Invoice, InvoiceAction, InvoiceStatus
 from dashboard.catalog.features import archive_feature, features_of_meter, list_features
 from dashboard.catalog.plans import archive_plan, delete_plan, list_plans
@@ -24,6 +25,7 @@ from dashboard.kit.paging import PageRequest
 from dashboard.seed.company import DEMO
 from dashboard.seed.report import SEED, Seeding
 from dashboard.stripe_app.app_life import uninstall_stripe_app
+from dashboard.stripe_app.apps import list_stripe_apps
 from dashboard.subscriptions.queries import list_subscriptions, subscriptions_of_plan
 from dashboard.subscriptions.service import cancel_subscription
 from dashboard.subscriptions.status import SubscriptionStatus
@@ -48,29 +50,36 @@ class _Removal:
             self.left.append(refusal.message)
 
 
-async def remove_company(seeding: Seeding) -> None:
-    """Removes what bears the demo company's mark; says what had to stay and why."""
-    left: list[str] = []
-    profiles = await _profiles(seeding)
-    customers = await _customer_ids(seeding)
-    for what, verbs in (
-        ("Subscriptions canceled", await _subscriptions(seeding, customers)),
-        ("Invoices voided, deleted or emptied", await _invoices(seeding, customers)),
-        ("Customers deleted", [_in_transaction(seeding, _delete_customer(seeding), one) for one in customers]),
-        ("Plans archived or deleted", await _plans(seeding)),
-        ("Features archived", await _features(seeding)),
-        ("Meters deleted", await _meters(seeding)),
-        ("Tax codes deleted", await _tax_codes(seeding)),
-        ("Billing profiles deleted", [_in_transaction(seeding, delete_billing_profile, one.id) for one in profiles]),
-        ("Stripe accounts uninstalled", _apps(seeding, {profile.app_id for profile in profiles})),
-    ):
-        removal = _Removal()
-        for verb in verbs:
-            await removal.attempt(verb)
+async def remove_company(seeding: Seeding) -> list[str]:
+    """Removes what bears the demo company's mark; says and answers what had to stay and why.
+
+    It goes over everything twice: what a worker makes of the cancelations meanwhile goes the second time.
+    """
+    app_ids = {profile.app_id for profile in await _demo_profiles(seeding)}
+    steps: dict[str, Callable[[], Awaitable[list[Awaitable[Any]]]]] = {
+        "Subscriptions canceled": lambda: _subscriptions(seeding),
+        "Invoices voided, deleted or emptied": lambda: _invoices(seeding),
+        "Customers deleted": lambda: _customers(seeding),
+        "Plans archived or deleted": lambda: _plans(seeding),
+        "Features archived": lambda: _features(seeding),
+        "Meters deleted": lambda: _meters(seeding),
+        "Tax codes deleted": lambda: _tax_codes(seeding),
+        "Billing profiles deleted": lambda: _profiles(seeding),
+        "Stripe accounts uninstalled": lambda: _apps(seeding, app_ids),
+    }
+    removals = {what: _Removal() for what in steps}
+    for again in (0, 1):
+        for done, (what, find) in enumerate(steps.items()):
+            seeding.begin(what, again * len(steps) + done, 2 * len(steps))
+            removals[what].left = []
+            for verb in await find():
+                await removals[what].attempt(verb)
+    for what, removal in removals.items():
         seeding.say(f"{what}: {removal.gone}")
-        left += removal.left
-    for sentence in dict.fromkeys(left):
+    left = list(dict.fromkeys(sentence for removal in removals.values() for sentence in removal.left))
+    for sentence in left:
         seeding.say(f"Stays: {sentence}")
+    return left
 
 
 async def _in_transaction(seeding: Seeding, verb: Any, *arguments: Any, **more: Any) -> None:
@@ -78,14 +87,18 @@ async def _in_transaction(seeding: Seeding, verb: Any, *arguments: Any, **more: 
         await verb(work, *arguments, **more)
 
 
-def _delete_customer(seeding: Seeding) -> Any:
+async def _customers(seeding: Seeding) -> list[Awaitable[None]]:
     async def delete(work: Any, customer_id: str) -> None:
         await delete_customer(work, customer_id, guards=seeding.backend.customer_guards)
 
-    return delete
+    return [_in_transaction(seeding, delete, one) for one in await _customer_ids(seeding)]
 
 
-async def _profiles(seeding: Seeding) -> list[Any]:
+async def _profiles(seeding: Seeding) -> list[Awaitable[None]]:
+    return [_in_transaction(seeding, delete_billing_profile, one.id) for one in await _demo_profiles(seeding)]
+
+
+async def _demo_profiles(seeding: Seeding) -> list[Any]:
     async with seeding.backend.database.read() as session:
         return [profile for profile in await all_billing_profiles(session) if profile.metadata == DEMO]
 
@@ -95,7 +108,8 @@ async def _customer_ids(seeding: Seeding) -> list[str]:
         return [one.id for one in (await list_customers(session, MANY)).items if one.metadata == DEMO]
 
 
-async def _subscriptions(seeding: Seeding, customer_ids: list[str]) -> list[Awaitable[None]]:
+async def _subscriptions(seeding: Seeding) -> list[Awaitable[None]]:
+    customer_ids = await _customer_ids(seeding)
     if not customer_ids:
         return []
     now = seeding.backend.database.clock.now()
@@ -106,7 +120,10 @@ async def _subscriptions(seeding: Seeding, customer_ids: list[str]) -> list[Awai
     return [_in_transaction(seeding, cancel_subscription, one.id) for one in found.items]
 
 
-async def _invoices(seeding: Seeding, customer_ids: list[str]) -> list[Awaitable[None]]:
+async def _invoices(seeding: Seeding) -> list[Awaitable[None]]:
+    # What a cancelation still charges for is made into lines first, so that it goes with the rest.
+    await sync_due_subscriptions(seeding.backend.billing)
+    customer_ids = await _customer_ids(seeding)
     if not customer_ids:
         return []
     now = seeding.backend.database.clock.now()
@@ -174,5 +191,7 @@ async def _tax_codes(seeding: Seeding) -> list[Awaitable[None]]:
     return [_in_transaction(seeding, delete_tax_code, one.id, uses=[tax_code_uses]) for one in found]
 
 
-def _apps(seeding: Seeding, app_ids: Iterable[str]) -> list[Awaitable[Any]]:
-    return [uninstall_stripe_app(seeding.backend.stripe, SEED, app_id) for app_id in app_ids]
+async def _apps(seeding: Seeding, app_ids: Iterable[str]) -> list[Awaitable[Any]]:
+    async with seeding.backend.database.read() as session:
+        installed = {app.id for app in await list_stripe_apps(session)}
+    return [uninstall_stripe_app(seeding.backend.stripe, SEED, one) for one in app_ids if one in installed]

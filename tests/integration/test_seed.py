@@ -17,13 +17,14 @@ from dashboard.customers.inputs import CreateCustomer
 from dashboard.customers.queries import count_customers, live_customer
 from dashboard.customers.service import create_customer
 from dashboard.kit.paging import PageRequest
-from dashboard.seed.__main__ import make_company
 from dashboard.seed.company import CUSTOMERS, INVOICES
 from dashboard.seed.customers import SandboxDoesNotAnswer
 from dashboard.seed.invoices import marked_invoices
+from dashboard.seed.making import make_company
 from dashboard.seed.names import NamesTaken
 from dashboard.seed.removing import remove_company
 from dashboard.seed.report import Seeding
+from dashboard.seed.sample_data import TOPIC, SampleDataBusy, begin_sample_data, has_sample_data, sample_data_run
 from dashboard.settings import Settings
 from dashboard.starting.migrations import database_url, migrate
 from dashboard.stripe_app.apps import list_stripe_apps
@@ -66,6 +67,9 @@ async def test_the_demo_company_is_made_once_adds_up_and_goes_again(backend: Bac
     lacking = {("no_payment_method",): 2, ("no_stripe_email",): 1, ("customer_not_linked",): 3}
     assert await _lacks(backend) == lacking | {(): len(CUSTOMERS) - 6}
 
+    async with backend.database.read() as session:
+        assert await has_sample_data(session)
+
     before = await _counts(backend)
     said.clear()
     await make_company(seeding)
@@ -103,6 +107,20 @@ async def test_without_the_sandbox_nothing_is_made_and_it_says_what_to_start(lon
     async with lonely.database.read() as session:
         assert await list_stripe_apps(session) == ()
         assert await count_customers(session) == 0
+
+
+async def test_what_runs_in_the_background_says_why_it_ended_and_runs_once_at_a_time(lonely: Backend) -> None:
+    assert sample_data_run(lonely) is None
+    with lonely.changes.subscribe([TOPIC]) as news:
+        await begin_sample_data(lonely, "load")
+        with pytest.raises(SampleDataBusy):
+            await begin_sample_data(lonely, "remove")
+        while (run := sample_data_run(lonely)) is None or run.is_running:
+            assert await news.wait(60), "each step is news"
+    assert run.verb == "load"
+    assert isinstance(run.problem, SandboxDoesNotAnswer)
+    async with lonely.database.read() as session:
+        assert not await has_sample_data(session)
 
 
 async def _papers(seeding: Seeding) -> tuple[dict[str, InvoiceStatus], dict[str, Decimal]]:

@@ -3,6 +3,8 @@
 import reflex as rx
 
 from dashboard.ui import components as ui
+from dashboard.ui.home.sample_data import sample_data_offer, sample_data_removal
+from dashboard.ui.home.sample_state import SampleDataState
 from dashboard.ui.home.state import AttentionRow, CurrencyFigures, HomeState, Step
 from dashboard.ui.invoices.words import DOCUMENT
 from dashboard.ui.routes import page
@@ -10,7 +12,7 @@ from dashboard.ui.routes import page
 S = HomeState
 
 
-@page("/", title="Home", on_load=S.load)
+@page("/", title="Home", on_load=[S.load, SampleDataState.load])
 def home() -> rx.Component:
     return rx.fragment(
         ui.page_header("Home", description="What needs you, and where the money stands."),
@@ -18,10 +20,12 @@ def home() -> rx.Component:
             S.loading,
             rx.fragment(ui.skeleton_card(), ui.skeleton_card()),
             rx.fragment(
+                sample_data_offer(),
                 rx.cond(S.steps_left > 0, _checklist(), rx.fragment()),
                 rx.cond(S.stuck.length() > 0, _stuck(), rx.fragment()),
                 _attention(),
                 _money(),
+                sample_data_removal(),
             ),
         ),
     )
@@ -68,12 +72,23 @@ def _stuck_row(row: rx.Var[AttentionRow]) -> rx.Component:
     return rx.el.li(
         ui.icon("circle-x", 16, "mt-0.5 text-danger-ink"),
         rx.el.div(
-            rx.el.p(ui.link(row.number, href=row.href), " · ", row.customer, class_name="font-medium"),
+            rx.el.p(
+                ui.link(row.number, href=row.href, class_name="underline"),
+                " · ",
+                row.customer,
+                class_name="font-medium",
+            ),
             rx.el.p(row.words, class_name="text-[13px] text-muted"),
             class_name="min-w-0 flex-1",
         ),
         ui.date_time(row.since),
         class_name="flex items-start gap-3 py-3 first:pt-0 last:pb-0",
+    )
+
+
+def _invoice_of(row: rx.Var[AttentionRow]) -> rx.Component:
+    return rx.el.p(
+        ui.link(row.number, href=row.href, class_name="underline"), " · ", row.customer, class_name="font-medium"
     )
 
 
@@ -106,7 +121,12 @@ def _attention() -> rx.Component:
 def _attention_row(row: rx.Var[AttentionRow]) -> rx.Component:
     return rx.el.li(
         rx.el.div(
-            rx.el.p(ui.link(row.number, href=row.href), " · ", row.customer, class_name="font-medium"),
+            rx.el.p(
+                ui.link(row.number, href=row.href, class_name="underline"),
+                " · ",
+                row.customer,
+                class_name="font-medium",
+            ),
             rx.el.p(row.words, class_name="text-[13px] text-muted"),
             class_name="min-w-0 flex-1",
         ),
