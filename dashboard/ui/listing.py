@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -62,6 +63,14 @@ class Address:
         """The value of a query name if it is one of `choices`, else `default`."""
         value = self._query.get(name, default)
         return value if value in set(choices) else default
+
+    def time(self, name: str) -> datetime | None:
+        """The value of a query name if it is RFC 3339, or a date (midnight in UTC); None for anything else."""
+        try:
+            found = datetime.fromisoformat(self._query.get(name, ""))
+        except ValueError:
+            return None
+        return (found.replace(tzinfo=UTC) if found.tzinfo is None else found).astimezone(UTC)
 
     def page_request(self, size: int = PAGE_SIZE_DEFAULT) -> PageRequest:
         """The page asked for with `?page=`; the first one for anything that is no number from 1."""

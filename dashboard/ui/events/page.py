@@ -28,11 +28,14 @@ def event_row(row: rx.Var[EventRow]) -> rx.Component:
             rx.el.div(row.id, class_name="max-w-56 truncate font-mono text-xs text-muted"),
         ),
         ui.cell(
+            row.subject,
             rx.cond(
                 row.customer_href != "",
-                ui.link(row.subject, href=row.customer_href, class_name="relative"),
-                row.subject,
-            )
+                rx.el.div(
+                    ui.link(row.customer, href=row.customer_href, class_name="relative"), class_name="text-[13px]"
+                ),
+                rx.el.div(ui.muted("nobody's yet"), class_name="text-[13px]"),
+            ),
         ),
         ui.cell(
             row.counts,
@@ -55,6 +58,15 @@ def events() -> rx.Component:
         ui.toolbar(
             ui.search_box(S.search, S.find, label="Subject", placeholder="Subject, exactly"),
             ui.search_box(S.event_type, S.find_type, label="Event type", placeholder="Type, exactly"),
+            rx.cond(
+                (S.customer != "") | (S.period != ""),
+                ui.inline(
+                    rx.cond(S.customer != "", ui.badge(S.customer, "info", "user"), rx.fragment()),
+                    rx.cond(S.period != "", ui.badge(S.period, "info", "calendar"), rx.fragment()),
+                    ui.button("Show all", size="small", on_click=S.show_all),
+                ),
+                rx.fragment(),
+            ),
         ),
         ui.data_table(
             COLUMNS,
@@ -64,7 +76,7 @@ def events() -> rx.Component:
             loading=S.loading,
             empty=rx.cond(
                 S.filtered,
-                ui.empty_state("No event fits", "Change the subject or the type.", icon_name="search"),
+                ui.empty_state("No event fits", "Change what is searched for, or show all.", icon_name="search"),
                 ui.empty_state(
                     "No events yet",
                     "Send CloudEvents to /api/v1/events with an API key; they show here as they arrive.",
@@ -87,7 +99,13 @@ def _details() -> rx.Component:
             ("Source", ui.code(event.source)),
             (
                 "Subject",
-                rx.cond(event.customer_href != "", ui.link(event.subject, href=event.customer_href), event.subject),
+                event.subject,
+            ),
+            (
+                "Customer",
+                rx.cond(
+                    event.customer_href != "", ui.link(event.customer, href=event.customer_href), ui.muted("nobody yet")
+                ),
             ),
             ("Time", ui.date_time(event.at)),
             ("Counts", rx.cond(event.counts != "", event.counts, "for no meter")),

@@ -7,7 +7,9 @@ import msgspec
 import reflex as rx
 
 from dashboard.backend import running
-from dashboard.customers.queries import customers_of_subjects
+from dashboard.customers.queries import customers_by_id, customers_of_subjects, get_customer, usage_names
+from dashboard.customers.views import Customer
+from dashboard.kit.errors import MeterdeskError
 from dashboard.kit.money import amount_text
 from dashboard.ui.listing import Address, Pager
 from dashboard.ui.live import news
@@ -19,6 +21,8 @@ from dashboard.usage.queries import live_meters
 from dashboard.usage.views import EventFilter, Meter, StoredEvent
 
 PAGE_SIZE = 50
+NARROWED = ("customer", "from", "to")
+"""What only links of other pages ask for: one customer's events, of a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class EventRow:
     type: str
     subject: str
     source: str
+    customer: str
     customer_href: str
     at: Moment
     stored: Moment
@@ -43,7 +48,9 @@ class EventsState(rx.State):
     search: str = ""
     event_type: str = ""
     filtered: bool = False
-    chosen: EventRow = EventRow("", "", "", "", "", "", NO_MOMENT, NO_MOMENT, "", "", "")
+    customer: str = ""
+    period: str = ""
+    chosen: EventRow = EventRow("", "", "", "", "", "", "", NO_MOMENT, NO_MOMENT, "", "", "")
     shown: bool = False
 
     @rx.event
@@ -71,6 +78,11 @@ class EventsState(rx.State):
 
     @rx.event
     @needs("viewer")
+    async def show_all(self):
+        return rx.redirect(Address.of(self).having(**dict.fromkeys(NARROWED)), replace=True)
+
+    @rx.event
+    @needs("viewer")
     async def open_event(self, place: str):
         found = [row for row in self.rows if row.place == place]
         if found:
@@ -85,8 +97,13 @@ class EventsState(rx.State):
         address = Address.of(self)
         backend = running()
         after = address.text("after")
+        from_at, to_at = address.time("from"), address.time("to")
+        subjects, self.customer = await _customer(address.text("customer"))
         wanted = EventFilter(
             subject=address.text("subject") or None,
+            subjects=subjects,
+            from_at=from_at,
+            to_at=to_at,
             type=address.text("type") or None,
             before=int(after) if after.isdecimal() and len(after) < 19 else None,
             limit=PAGE_SIZE + 1,
@@ -94,11 +111,14 @@ class EventsState(rx.State):
         found = await backend.event_store.list_events(wanted)
         async with backend.database.read() as session:
             meters = await live_meters(session)
-            owners = await customers_of_subjects(session, sorted({one.event.subject for one in found}))
+            owned = await customers_of_subjects(session, sorted({one.event.subject for one in found}))
+            customers = await customers_by_id(session, owned.values())
+        owners = {subject: customers[customer_id] for subject, customer_id in owned.items()}
         now = backend.clock.now()
         self.rows = [_row(one, meters, owners, now) for one in found[:PAGE_SIZE]]
         self.search, self.event_type = address.text("subject"), address.text("type")
-        self.filtered = bool(self.search or self.event_type)
+        self.period = _period(from_at, to_at)
+        self.filtered = bool(self.search or self.event_type or self.customer or self.period)
         more = str(found[PAGE_SIZE - 1].place) if len(found) > PAGE_SIZE else None
         self.pager = address.keyset_pager("Newest first", None, more)
         if after:
@@ -106,7 +126,26 @@ class EventsState(rx.State):
         self.loading = False
 
 
-def _row(stored: StoredEvent, meters: list[Meter], owners: dict[str, str], now: datetime) -> EventRow:
+async def _customer(customer_id: str) -> tuple[tuple[str, ...] | None, str]:
+    """The names a customer's usage arrives under, and the customer's own; None and nothing for no customer."""
+    if not customer_id:
+        return None, ""
+    try:
+        async with running().database.read() as session:
+            customer = await get_customer(session, customer_id)
+    except MeterdeskError:
+        return (), "Nobody"
+    return usage_names(customer), customer.name
+
+
+def _period(from_at: datetime | None, to_at: datetime | None) -> str:
+    if from_at is None and to_at is None:
+        return ""
+    start = "the beginning" if from_at is None else f"{from_at:%d %b %Y, %H:%M}"
+    return f"{start} – {'now' if to_at is None else f'{to_at:%d %b %Y, %H:%M}'} UTC"
+
+
+def _row(stored: StoredEvent, meters: list[Meter], owners: dict[str, Customer], now: datetime) -> EventRow:
     event = stored.event
     added, problems = [], []
     for meter in meters:
@@ -126,7 +165,8 @@ def _row(stored: StoredEvent, meters: list[Meter], owners: dict[str, str], now: 
         type=event.type,
         subject=event.subject,
         source=event.source,
-        customer_href=f"/customers/{customer}" if customer else "",
+        customer=customer.name if customer else "",
+        customer_href=f"/customers/{customer.id}" if customer else "",
         at=moment(event.time, now),
         stored=moment(stored.stored_at, now),
         counts=", ".join(added),

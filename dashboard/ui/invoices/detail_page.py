@@ -190,7 +190,13 @@ def _line(line: rx.Var[LineRow]) -> rx.Component:
         rx.el.details(
             rx.el.summary(
                 rx.el.div(
-                    rx.el.p(line.name, class_name="font-medium"),
+                    rx.el.p(
+                        line.name,
+                        rx.cond(
+                            line.is_late, rx.fragment(" ", ui.badge("Late usage", "warning", "clock")), rx.fragment()
+                        ),
+                        class_name="font-medium",
+                    ),
                     rx.el.p(
                         line.period,
                         rx.cond(line.tax != "", " · " + line.tax, ""),
@@ -205,6 +211,7 @@ def _line(line: rx.Var[LineRow]) -> rx.Component:
             rx.el.div(
                 rx.el.p("Why this amount", class_name="text-[13px] font-medium text-muted"),
                 rx.cond(line.description != "", rx.el.p(line.description), rx.fragment()),
+                rx.cond(line.is_metered, _metering(line), rx.fragment()),
                 rx.cond(
                     line.details.length() > 0,
                     rx.foreach(line.details, _detail),
@@ -213,6 +220,47 @@ def _line(line: rx.Var[LineRow]) -> rx.Component:
                 class_name="flex flex-col gap-2 bg-sunken/50 px-5 py-3",
             ),
         )
+    )
+
+
+def _metering(line: rx.Var[LineRow]) -> rx.Component:
+    found = line.metering
+    return rx.el.div(
+        ui.definition_list(
+            (
+                "Metered",
+                rx.cond(
+                    found.metered != "",
+                    rx.fragment(
+                        found.metered,
+                        rx.cond(found.before != "", rx.fragment(" (after ", found.before, " before)"), rx.fragment()),
+                    ),
+                    ui.muted("not counted yet"),
+                ),
+            ),
+            ("Priced", rx.cond(found.priced != "", found.priced, "all of it")),
+            ("From – to", found.window),
+            (
+                "Meter",
+                rx.cond(
+                    found.meter != "",
+                    rx.fragment(
+                        ui.link(found.meter, href=found.meter_href, class_name="underline"),
+                        rx.foreach(found.filters, lambda one: rx.el.span(", only ", one)),
+                    ),
+                    ui.muted("deleted since"),
+                ),
+            ),
+            columns=2,
+        ),
+        rx.cond(
+            found.events_href != "",
+            ui.link_button(
+                "See the events", ui.screen_reader_only(" of ", line.name), href=found.events_href, size="small"
+            ),
+            rx.fragment(),
+        ),
+        class_name="flex flex-col items-start gap-3 rounded-control border border-line bg-panel px-4 py-3",
     )
 
 

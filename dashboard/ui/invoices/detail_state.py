@@ -27,6 +27,7 @@ from dashboard.stripe_app.inbox import events_of_invoice
 from dashboard.stripe_app.views import StripeEvent
 from dashboard.ui import components as ui
 from dashboard.ui.api_calls import curl, origin_of
+from dashboard.ui.invoices.metering import Metering, is_late_usage, meterings_of
 from dashboard.ui.invoices.words import ACTION_WORDS, STATUS_TONES, STATUS_WORDS, document_of, payment_of, sync_of
 from dashboard.ui.live import news
 from dashboard.ui.roles import needs
@@ -103,6 +104,9 @@ class LineRow:
     quantity: str
     amount: str
     tax: str
+    is_metered: bool
+    is_late: bool
+    metering: Metering
     details: list[DetailRow]
 
 
@@ -222,13 +226,16 @@ class InvoiceState(rx.State):
                 invoice = await get_invoice(session, self.invoice_id, now=now)
                 events = await events_of_invoice(session, invoice.id)
                 app = await get_stripe_app(session, invoice.app_id) if invoice.app_id else None
+                meterings = await meterings_of(session, invoice)
         except MeterdeskError:
             self.missing, self.loading = True, False
             return
         self.missing = False
         self.invoice = _details(invoice, now)
         self.stripe = _stripe_side(invoice.external, invoice.currency, now)
-        self.lines = [_line(line, invoice.currency) for line in invoice.lines if line.deleted_at is None]
+        self.lines = [
+            _line(line, invoice.currency, meterings.get(line.id)) for line in invoice.lines if line.deleted_at is None
+        ]
         self.foreign = _foreign(invoice)
         self.totals = _totals(invoice)
         self.issues = [_issue(issue) for issue in _issues(invoice)]
@@ -332,7 +339,7 @@ def _stripe_side(external: ExternalInvoice | None, currency: str, now: datetime)
     )
 
 
-def _line(line: InvoiceLine, currency: str) -> LineRow:
+def _line(line: InvoiceLine, currency: str, metering: Metering | None) -> LineRow:
     tax = line.effective_tax
     return LineRow(
         id=line.id,
@@ -342,13 +349,16 @@ def _line(line: InvoiceLine, currency: str) -> LineRow:
         quantity="" if line.quantity is None else format_quantity(line.quantity),
         amount=format_money(line.totals.before_tax, currency),
         tax=" · ".join(part for part in (tax.stripe_code, tax.behavior) if part),
+        is_metered=metering is not None,
+        is_late=is_late_usage(line),
+        metering=metering or Metering(),
         details=[_detail(detail, currency) for detail in line.details],
     )
 
 
 def _detail(detail: DetailLine, currency: str) -> DetailRow:
     return DetailRow(
-        name=detail.name,
+        name=detail.name[:1].upper() + detail.name[1:],
         figure=f"{format_quantity(detail.quantity)} × {format_unit_price(detail.per_unit_amount, currency)}",
         amount=format_money(detail.totals.before_tax, currency),
         steps=list(detail.explanation),

@@ -1,22 +1,33 @@
-"""`/meters/[meter_key]`: one meter, and its usage as a chart and a table."""
+"""`/meters/[meter_key]`: one meter, and its usage by time, window, group and customer."""
+
+from typing import Any
 
 import reflex as rx
 
 from dashboard.ui import components as ui
-from dashboard.ui.meters.state import MeterState, UsageRow
+from dashboard.ui.meters.detail_state import MeterState
+from dashboard.ui.meters.explorer import SERIES, WINDOWS, UsageRow
 from dashboard.ui.routes import page
 from dashboard.ui.shell_state import ShellState
 
 S = MeterState
-SELECT = "h-9 rounded-control border border-line-strong bg-panel px-2.5 text-base md:text-sm text-ink"
-RANGES = [("24h", "24 hours"), ("7d", "7 days"), ("30d", "30 days"), ("90d", "90 days")]
+_SELECT = "h-9 max-w-64 rounded-control border border-line-strong bg-panel px-2.5 text-base md:text-sm text-ink"
+_COLOURS = (
+    "var(--brand)",
+    "var(--success-ink)",
+    "var(--warning-ink)",
+    "var(--review-ink)",
+    "var(--info-ink)",
+    "var(--line-strong)",
+)
+_SWATCHES = ("bg-brand", "bg-success-ink", "bg-warning-ink", "bg-review-ink", "bg-info-ink", "bg-line-strong")
 
 
 @rx.memo
 def usage_row(row: rx.Var[UsageRow]) -> rx.Component:
     return ui.row(
         ui.cell(row.period),
-        ui.cell(row.subject, row.dimension),
+        ui.cell(row.group),
         ui.cell(row.value, numeric=True),
     )
 
@@ -44,35 +55,16 @@ def _meter() -> rx.Component:
         ui.page_header(S.meter.name, description=S.meter.description, beside=ui.badge(S.meter.aggregation, "neutral")),
         rx.cond(S.problem != "", ui.callout(S.problem, tone="danger"), rx.fragment()),
         ui.toolbar(
-            ui.filter_select("range", "Time", RANGES, S.range, S.choose_range),
-            rx.el.select(
-                rx.foreach(S.groups, lambda option: rx.el.option(option.label, value=option.value)),
-                name="by",
-                value=S.group,
-                on_change=S.choose_group,
-                aria_label="Group by",
-                class_name=SELECT,
-            ),
+            _select("range", "Time", S.ranges, S.range, S.choose_range),
+            ui.filter_select("window", "Window", list(WINDOWS.items()), S.window, S.choose_window),
+            _select("by", "Group by", S.groups, S.group, S.choose_group),
+            _select("customer", "Customer", S.customers, S.customer, S.choose_customer),
+            ui.button("Export CSV", icon_name="download", on_click=S.export),
         ),
-        ui.stat_card("Measured in this time", S.total),
-        ui.card(
-            rx.el.div(
-                rx.recharts.bar_chart(
-                    rx.recharts.bar(data_key="value", fill="var(--brand)", is_animation_active=False),
-                    rx.recharts.x_axis(data_key="period"),
-                    rx.recharts.y_axis(),
-                    rx.recharts.tooltip(),
-                    data=S.chart,
-                    width="100%",
-                    height=240,
-                ),
-                role="img",
-                aria_label="Usage over time; the table below has the figures",
-            ),
-            title="Usage",
-        ),
+        ui.stat_card("Measured in this time", S.total, hint=S.period),
+        _chart(),
         ui.data_table(
-            [ui.Column("Time"), ui.Column("Group"), ui.Column("Quantity", numeric=True)],
+            [ui.Column("Time (UTC)"), ui.Column("Group"), ui.Column("Quantity", numeric=True)],
             S.rows,
             lambda row: usage_row(row=row),
             label="Usage by time",
@@ -80,6 +72,7 @@ def _meter() -> rx.Component:
                 "No usage in this time", "Choose a longer time, or send events.", icon_name="activity"
             ),
         ),
+        rx.cond(S.more_rows != "", ui.muted(S.more_rows), rx.fragment()),
         ui.card(
             ui.definition_list(
                 ("Key", ui.code(S.meter.key)),
@@ -95,8 +88,12 @@ def _meter() -> rx.Component:
         rx.cond(
             ShellState.may_administer,
             ui.danger_card(
-                rx.el.p("The events stay; what this meter measured of them is gone. Refused while a feature uses it."),
-                delete,
+                ui.stack(
+                    rx.el.p(
+                        "The events stay; what this meter measured of them is gone. Refused while a feature uses it."
+                    ),
+                    ui.inline(delete),
+                ),
                 title="Danger zone",
             ),
             rx.fragment(),
@@ -108,4 +105,68 @@ def _meter() -> rx.Component:
             confirm="Delete meter",
             on_confirm=S.delete,
         ),
+    )
+
+
+def _select(
+    name: str, label: str, options: rx.Var[list[ui.Option]], value: rx.Var[str], on_change: Any
+) -> rx.Component:
+    return rx.el.select(
+        rx.foreach(options, lambda option: rx.el.option(option.label, value=option.value)),
+        name=name,
+        value=value,
+        on_change=on_change,
+        aria_label=label,
+        class_name=_SELECT,
+    )
+
+
+def _chart() -> rx.Component:
+    bars = [
+        rx.recharts.bar(
+            data_key=f"s{place}",
+            # Recharts would call a series by its place.
+            name=rx.cond(S.series.length() > place, S.series[place], "Quantity"),  # pyright: ignore[reportAttributeAccessIssue]
+            stack_id="usage",
+            fill=colour,
+            max_bar_size=64,
+            is_animation_active=False,
+        )
+        for place, colour in enumerate(_COLOURS[:SERIES])
+    ]
+    return ui.card(
+        rx.el.div(
+            rx.recharts.bar_chart(
+                *bars,
+                rx.recharts.x_axis(data_key="period"),
+                rx.recharts.y_axis(),
+                rx.recharts.tooltip(),
+                data=S.chart,
+                width="100%",
+                height=240,
+            ),
+            role="img",
+            aria_label="Usage over time; the table below has the figures",
+        ),
+        rx.el.ul(
+            rx.foreach(S.series, _legend),
+            aria_label="Groups in the drawing",
+            class_name="flex flex-wrap gap-x-4 gap-y-1 text-[13px] text-muted",
+        ),
+        title="Usage",
+        actions=ui.link_button("See the events", href=S.events_href, size="small"),
+    )
+
+
+def _legend(name: rx.Var[str], place: rx.Var[int]) -> rx.Component:
+    swatch = "inline-block size-2.5 rounded-sm "
+    return rx.el.li(
+        rx.el.span(
+            class_name=rx.match(
+                place, *[(number, swatch + colour) for number, colour in enumerate(_SWATCHES)], swatch + _SWATCHES[-1]
+            ),
+            aria_hidden=True,
+        ),
+        name,
+        class_name="flex items-center gap-1.5",
     )

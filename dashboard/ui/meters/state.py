@@ -1,32 +1,28 @@
-"""Meters: the list, the builder with its preview on real events, and one meter's usage as a chart and a table."""
+"""Meters: the list, and the builder with its preview on real events."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 
 import reflex as rx
 
 from dashboard.backend import running
-from dashboard.catalog.features import features_of_meter
 from dashboard.kit.errors import MeterdeskError
 from dashboard.kit.inputs import parse_input
-from dashboard.kit.money import amount_text, format_quantity
+from dashboard.kit.money import amount_text
 from dashboard.ui import components as ui
 from dashboard.ui.listing import Address, Pager, SortLink
 from dashboard.ui.live import news
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
-from dashboard.ui.views import NO_MOMENT, Moment, moment
+from dashboard.ui.views import Moment, moment
 from dashboard.usage import queries, service
 from dashboard.usage.extraction import extract
 from dashboard.usage.inputs import CreateMeter
 from dashboard.usage.meter_rules import MeterRule, refuse_bad_meter
-from dashboard.usage.views import EventFilter, Measurement, Meter, MeterQuery, Window
+from dashboard.usage.views import EventFilter, Meter
 
 PREVIEWED_EVENTS = 20
 SORTS = ["key", "name", "aggregation", "created_at"]
-RANGES = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90)}
-WINDOW_OF_RANGE = {"24h": Window.HOUR, "7d": Window.DAY, "30d": Window.DAY, "90d": Window.DAY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +42,6 @@ class PreviewRow:
     value: str
     dimensions: str
     problem: str
-
-
-@dataclass(frozen=True, slots=True)
-class UsageRow:
-    period: str
-    subject: str
-    dimension: str
-    value: str
 
 
 class MetersState(rx.State):
@@ -149,105 +137,6 @@ class MetersState(rx.State):
         self.loading = False
 
 
-@dataclass(frozen=True, slots=True)
-class MeterDetails:
-    id: str = ""
-    key: str = ""
-    name: str = ""
-    description: str = ""
-    aggregation: str = ""
-    event_type: str = ""
-    value_property: str = ""
-    dimensions: str = ""
-    features: str = ""
-    created: Moment = NO_MOMENT
-
-
-class MeterState(rx.State):
-    loading: bool = True
-    missing: bool = False
-    meter: MeterDetails = MeterDetails()
-    total: str = ""
-    range: str = "30d"
-    group: str = ""
-    groups: list[ui.Option] = []
-    chart: list[dict[str, str | float]] = []
-    rows: list[UsageRow] = []
-    problem: str = ""
-    csv_href: str = ""
-
-    @rx.event
-    @needs("viewer")
-    async def load(self):
-        self.problem = ""
-        await self._refresh()
-        return MeterState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self):
-        async for _ in news(self, "events", "meters"):
-            async with self:
-                await self._refresh()
-
-    @rx.event
-    @needs("viewer")
-    async def choose_range(self, value: str):
-        return rx.redirect(Address.of(self).having(range=value), replace=True)
-
-    @rx.event
-    @needs("viewer")
-    async def choose_group(self, value: str):
-        return rx.redirect(Address.of(self).having(by=value), replace=True)
-
-    @rx.event
-    @needs("admin")
-    async def delete(self):
-        backend = running()
-        try:
-            async with backend.database.read() as session:
-                used_by = await features_of_meter(session, self.meter.id)
-            await service.delete_meter(
-                backend.database, backend.event_store, await acting(self), self.meter.id, used_by=used_by
-            )
-        except MeterdeskError as error:
-            self.problem = error.for_people()
-            return None
-        return [ui.toast_success("Meter deleted"), rx.redirect("/meters")]
-
-    async def _refresh(self):
-        address = Address.of(self)
-        backend = running()
-        now = backend.clock.now()
-        try:
-            async with backend.database.read() as session:
-                meter = await queries.get_meter(session, self.meter_key)
-                features = await features_of_meter(session, meter.id)
-        except MeterdeskError:
-            self.missing, self.loading = True, False
-            return
-        self.missing = False
-        self.range = address.choice("range", RANGES, "30d")
-        self.group = address.choice("by", ["subject", *meter.group_by], "")
-        query = MeterQuery(
-            from_at=now - RANGES[self.range],
-            to_at=now + timedelta(seconds=1),
-            window=WINDOW_OF_RANGE[self.range],
-            by_subject=self.group == "subject",
-            group_by=(self.group,) if self.group in meter.group_by else (),
-        )
-        whole = MeterQuery(from_at=query.from_at, to_at=query.to_at)
-        measured = await queries.query_meter(backend.event_store, meter, query)
-        totals = await queries.query_meter(backend.event_store, meter, whole)
-        self.meter = _details(meter, features, now)
-        self.groups = [ui.Option("", "Everything"), ui.Option("subject", "Subject")]
-        self.groups += [ui.Option(name, name) for name in sorted(meter.group_by)]
-        self.total = format_quantity(totals[0].value) if totals else "0"
-        self.rows = [_usage_row(row, self.range) for row in reversed(measured)][:200]
-        self.chart = _chart(measured, self.range)
-        self.loading = False
-
-
 def _wanted(form: dict) -> CreateMeter:
     aggregation = str(form.get("aggregation") or "")
     group_by = {}
@@ -294,36 +183,3 @@ def _meter_row(meter: Meter, now: datetime) -> MeterRow:
         meter.value_property or "",
         moment(meter.created_at, now),
     )
-
-
-def _details(meter: Meter, features: tuple[str, ...], now: datetime) -> MeterDetails:
-    return MeterDetails(
-        meter.id,
-        meter.key,
-        meter.name,
-        meter.description or "",
-        meter.aggregation.value,
-        meter.event_type,
-        meter.value_property or "",
-        ", ".join(f"{name} = {path}" for name, path in sorted(meter.group_by.items())),
-        ", ".join(features),
-        moment(meter.created_at, now),
-    )
-
-
-def _usage_row(row: Measurement, chosen: str) -> UsageRow:
-    dimension = next(iter(row.group_by.values()), "")
-    return UsageRow(_period(row.from_at, chosen), row.subject or "", dimension, format_quantity(row.value))
-
-
-def _period(at: datetime, chosen: str) -> str:
-    return f"{at:%H:%M}" if chosen == "24h" else f"{at.day} {at:%b %Y}"
-
-
-def _chart(measured: list[Measurement], chosen: str) -> list[dict[str, str | float]]:
-    """One point per window. A drawing needs no more digits than a float has; the table beside it shows them all."""
-    points: dict[str, Decimal] = {}
-    for row in measured:
-        label = _period(row.from_at, chosen)
-        points[label] = points.get(label, Decimal(0)) + row.value
-    return [{"period": label, "value": float(value)} for label, value in points.items()]

@@ -86,7 +86,10 @@ def _defaults() -> rx.Component:
             ),
         ),
         title="Organisation defaults",
-        description="Order of precedence: rate card, then billing profile, then these, then the Stripe account's own.",
+        description=(
+            "Order of precedence: rate card, then what is set for the customer, then billing profile, then these, "
+            "then the Stripe account's own."
+        ),
     )
 
 
