@@ -16,6 +16,7 @@ TEXT_LENGTH_MAX = 1024
 SUBJECTS_MAX = 1000
 METADATA_ENTRIES_MAX = 50
 METADATA_KEY_LENGTH_MAX = 40
+EXTERNAL_KEY_LENGTH_MAX = 63
 METADATA_VALUE_LENGTH_MAX = 500
 
 
@@ -106,3 +107,18 @@ class CreateCustomer(Input):
 
 class UpdateCustomer(CreateCustomer):
     """What the customer is from now on, as a whole: what is left out is emptied."""
+
+
+class SetExternalInvoicing(Input):
+    """What an invoicing system outside of here wants to know of a customer, as a whole; None takes it away."""
+
+    metadata: (
+        Annotated[
+            dict[
+                Annotated[str, Field(min_length=1, max_length=EXTERNAL_KEY_LENGTH_MAX)],
+                Annotated[str, Field(max_length=METADATA_VALUE_LENGTH_MAX)],
+            ],
+            Field(max_length=METADATA_ENTRIES_MAX),
+        ]
+        | None
+    )

@@ -175,6 +175,7 @@ def customer_of(row: CustomerRow) -> Customer:
         created_at=row.created_at,
         updated_at=row.updated_at,
         deleted_at=row.deleted_at,
+        external_invoicing=None if row.external_invoicing is None else dict(row.external_invoicing),
     )
 
 

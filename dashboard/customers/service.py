@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from dashboard.customers.errors import CustomerKeyTaken, CustomerStillBilled, SubjectAlreadyAssigned
-from dashboard.customers.inputs import CreateCustomer, UpdateCustomer
+from dashboard.customers.inputs import CreateCustomer, SetExternalInvoicing, UpdateCustomer
 from dashboard.customers.queries import customer_of, live_customer_row
 from dashboard.customers.tables import CustomerRow, UsageNameRow
 from dashboard.customers.views import Customer
@@ -62,6 +62,20 @@ async def update_customer(work: Work, id_or_key: str, wanted: UpdateCustomer) ->
     changes = {name: [before[name], after[name]] for name in after if before[name] != after[name]}
     work.audit("customer.updated", "customer", row.id, changes=changes)
     work.changed("customers", f"customers/{row.id}")
+    return customer_of(row)
+
+
+async def set_external_invoicing(work: Work, id_or_key: str, wanted: SetExternalInvoicing) -> Customer:
+    """Keeps what an invoicing system outside of here wants to know of a customer; nothing else of them changes.
+
+    Raises CustomerNotFound, CustomerDeleted.
+    """
+    row = await live_customer_row(work.session, id_or_key)
+    if row.external_invoicing != wanted.metadata:
+        row.external_invoicing = wanted.metadata
+        row.updated_at = work.now
+        work.audit("customer.external_invoicing_set", "customer", row.id, metadata=wanted.metadata)
+        work.changed("customers", f"customers/{row.id}")
     return customer_of(row)
 
 

@@ -31,6 +31,7 @@ class CustomerRow(Row, table=True):
     subject_keys: list[str] = Field(sa_type=JsonDocument)
     search_text: str
     metadata_: dict[str, str] = Field(sa_type=JsonDocument, sa_column_kwargs={"name": "metadata"})
+    external_invoicing: dict[str, str] | None = Field(default=None, sa_type=JsonDocument)
     created_at: datetime = Field(sa_type=Timestamp)
     updated_at: datetime = Field(sa_type=Timestamp)
     deleted_at: datetime | None = Field(default=None, sa_type=Timestamp)

@@ -19,7 +19,8 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """One we bill. `subject_keys` are the subjects of usage events that count for them."""
+    """One we bill. `subject_keys` are the subjects of usage events that count for them; `external_invoicing` is what an
+    invoicing system outside of here wants to know of them (None: nothing was ever said)."""
 
     id: str
     key: str | None
@@ -33,6 +34,7 @@ class Customer:
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = None
+    external_invoicing: dict[str, str] | None = field(default=None, hash=False)
 
     @property
     def is_deleted(self) -> bool:

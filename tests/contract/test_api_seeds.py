@@ -115,6 +115,7 @@ async def test_the_printed_billing_data_of_v3_works(
         "default_payment_method_id": "pm_1234567890",
         "labels": {"env": "test"},
     }
+    assert done["app_data"]["external_invoicing"] == {"labels": {"env": "test"}}
 
 
 async def test_the_printed_sessions_of_v3_work(

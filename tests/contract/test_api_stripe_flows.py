@@ -92,6 +92,26 @@ async def test_v3_links_and_pins_with_labels(api: ApiHouse) -> None:
     assert "billingProfileId" not in override["customerOverride"]
 
 
+async def test_external_invoicing_data_is_kept_and_given_back(api: ApiHouse) -> None:
+    await api.install()
+    customer = await api.customer(key="acme")
+    stripe = {"stripe": {"customer_id": await api.stripe_customer()}}
+    path = f"{V3}/customers/{customer['id']}/billing"
+    external = {"external_invoicing": {"labels": {"ledger": "7"}}}
+    assert (await api.ok("PUT", path, {"app_data": stripe | external}))["app_data"] == stripe | external
+    assert (await api.ok("GET", path))["app_data"] == stripe | external
+    in_v1 = {"type": "custom_invoicing", "metadata": {"ledger": "7"}}
+    listed = await api.ok("GET", "/api/v1/customers/acme/apps")
+    assert [one["type"] for one in listed["items"]] == ["stripe", "custom_invoicing"]
+    assert (await api.ok("GET", "/api/v1/customers/acme/apps?type=custom_invoicing"))["items"] == [in_v1]
+    changed = in_v1 | {"metadata": {"ledger": "any text, in v1"}}
+    assert await api.ok("PUT", "/api/v1/customers/acme/apps", [changed]) == [changed]
+    assert (await api.ok("GET", path))["app_data"] == stripe | {"external_invoicing": {"labels": {}}}
+    # A PUT of v3 replaces all of it.
+    assert await api.ok("PUT", f"{path}/app-data", stripe) == stripe
+    assert (await api.ok("GET", "/api/v1/customers/acme/apps?type=custom_invoicing"))["items"] == []
+
+
 async def test_one_call_makes_customer_stripe_customer_and_page(api: ApiHouse) -> None:
     await api.install()
     body = {

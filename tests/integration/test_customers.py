@@ -11,7 +11,7 @@ from dashboard.customers.errors import (
     CustomerStillBilled,
     SubjectAlreadyAssigned,
 )
-from dashboard.customers.inputs import AddressInput, CreateCustomer, UpdateCustomer
+from dashboard.customers.inputs import AddressInput, CreateCustomer, SetExternalInvoicing, UpdateCustomer
 from dashboard.customers.queries import (
     customer_of_subject,
     customers_of_subjects,
@@ -20,7 +20,7 @@ from dashboard.customers.queries import (
     newest_customers,
     subjects_of_customers,
 )
-from dashboard.customers.service import create_customer, delete_customer, update_customer
+from dashboard.customers.service import create_customer, delete_customer, set_external_invoicing, update_customer
 from dashboard.kit.clock import FixedClock
 from dashboard.kit.database import Database
 from dashboard.kit.errors import InvalidInput
@@ -101,6 +101,20 @@ async def test_an_update_replaces_everything(database: Database) -> None:
             "acme": acme.id,
             "acme-web": acme.id,
         }
+
+
+async def test_what_an_outside_invoicing_system_wants_is_kept_and_an_update_leaves_it(database: Database) -> None:
+    async with database.transaction(ANN) as work:
+        acme = await create_customer(work, ACME)
+        assert acme.external_invoicing is None
+        await set_external_invoicing(work, acme.id, SetExternalInvoicing(metadata={"ledger": "7"}))
+        assert (await update_customer(work, acme.id, UpdateCustomer(name="A"))).external_invoicing == {"ledger": "7"}
+    async with database.transaction(ANN) as work:
+        await set_external_invoicing(work, acme.id, SetExternalInvoicing(metadata=None))
+    async with database.read() as session:
+        assert (await get_customer(session, acme.id)).external_invoicing is None
+    with pytest.raises(InvalidInput):
+        parse_input(SetExternalInvoicing, {"metadata": {"ledger": "7" * 501}})
 
 
 async def test_a_deleted_customer_frees_their_names_and_stays_readable(database: Database) -> None:

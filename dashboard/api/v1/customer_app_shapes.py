@@ -31,6 +31,12 @@ class AppDataItem(V1Model):
     id: Annotated[UlidAnyCase | None, Field(validation_alias=AliasChoices("id", "appId"))] = None
     stripe_customer_id: Text | None = None
     stripe_default_payment_method_id: Text | None = None
+    metadata: dict[str, str] | None = None
+
+
+def external_to_v1(metadata: dict[str, str]) -> dict[str, Any]:
+    """v1's `CustomInvoicingCustomerAppData`. There is no such app, so the data names none."""
+    return {"type": "custom_invoicing", "metadata": metadata}
 
 
 def link_to_v1(link: StripeLink, app: StripeApp | None = None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from dashboard.api.v3.customer_billing_shapes import (
     BillingDataBody,
     StripeData,
     app_data_to_v3,
+    external_of,
 )
 from dashboard.api.wire_names import wire_names
 from dashboard.backend import running
@@ -19,7 +20,9 @@ from dashboard.billing.errors import NoBillingProfile
 from dashboard.billing.overrides import customers_billing
 from dashboard.billing.profiles import default_billing_profile, get_billing_profile
 from dashboard.billing.views import BillingProfile
+from dashboard.customers.inputs import SetExternalInvoicing
 from dashboard.customers.queries import get_customer, live_customer
+from dashboard.customers.service import set_external_invoicing
 from dashboard.kit.database import Actor
 from dashboard.kit.errors import InvalidInput
 from dashboard.kit.inputs import parse_input
@@ -45,7 +48,8 @@ async def get_customer_billing(_: Viewer, customer_id: UlidUpperCase) -> Respons
         billing = (await customers_billing(session, [customer.id])).get(customer.id)
         link = await get_link(session, billing.profile.app_id, customer.id) if billing else None
     profile = {"id": billing.profile.id} if billing else None
-    return reply(without_none([("billing_profile", profile), ("app_data", app_data_to_v3(link))]))
+    app_data = app_data_to_v3(link, customer.external_invoicing)
+    return reply(without_none([("billing_profile", profile), ("app_data", app_data)]))
 
 
 @router.put("")
@@ -57,10 +61,13 @@ async def update_customer_billing(actor: Operator, customer_id: UlidUpperCase, b
         async with backend.database.read() as session:
             customer = await live_customer(session, customer_id)
             profile = await _profile(pinned)
+        external = parse_input(SetExternalInvoicing, {"metadata": external_of(body.app_data)})
         link = await _link(actor, customer.id, profile.app_id, body.app_data and body.app_data.stripe)
         async with backend.database.transaction(actor) as work:
             await pin_profile(work, customer.id, pinned)
-    return reply({"billing_profile": {"id": profile.id}, "app_data": app_data_to_v3(link)})
+            customer = await set_external_invoicing(work, customer.id, external)
+    app_data = app_data_to_v3(link, customer.external_invoicing)
+    return reply({"billing_profile": {"id": profile.id}, "app_data": app_data})
 
 
 @router.put("/app-data")
@@ -70,7 +77,11 @@ async def update_customer_billing_app_data(actor: Operator, customer_id: UlidUpp
         async with running().database.read() as session:
             customer = await live_customer(session, customer_id)
             app_id = await resolve_app_id(session, customer.id, None)
-        return reply(app_data_to_v3(await _link(actor, customer.id, app_id, body.stripe)))
+        external = parse_input(SetExternalInvoicing, {"metadata": external_of(body)})
+        link = await _link(actor, customer.id, app_id, body.stripe)
+        async with running().database.transaction(actor) as work:
+            customer = await set_external_invoicing(work, customer.id, external)
+    return reply(app_data_to_v3(link, customer.external_invoicing))
 
 
 async def _profile(profile_id: str | None) -> BillingProfile:

@@ -34,7 +34,7 @@ class ExternalInvoicingData(V3Model):
 
 
 class AppDataBody(V3Model):
-    """`UpsertAppCustomerDataRequest`. Only the data of the app that bills the customer is used."""
+    """`UpsertAppCustomerDataRequest`. Stripe's part is used, the external part is kept and given back."""
 
     stripe: StripeData | None = None
     external_invoicing: ExternalInvoicingData | None = None
@@ -47,16 +47,23 @@ class BillingDataBody(V3Model):
     app_data: AppDataBody | None = None
 
 
-def app_data_to_v3(link: StripeLink | None) -> dict[str, Any]:
+def external_of(body: AppDataBody | None) -> dict[str, str] | None:
+    """The external invoicing data of a request, None when it has none."""
+    external = body.external_invoicing if body else None
+    return None if external is None else external.labels or {}
+
+
+def app_data_to_v3(link: StripeLink | None, external_invoicing: dict[str, str] | None) -> dict[str, Any]:
     """v3's `BillingAppCustomerData`."""
-    if link is None:
-        return {}
-    return {
-        "stripe": without_none(
+    stripe, external = None, None
+    if link is not None:
+        stripe = without_none(
             [
                 ("customer_id", link.stripe_customer_id),
                 ("default_payment_method_id", link.default_payment_method_id),
                 ("labels", labels_of(link.labels) or None),
             ]
         )
-    }
+    if external_invoicing is not None:
+        external = {"labels": labels_of(external_invoicing)}
+    return without_none([("stripe", stripe), ("external_invoicing", external)])
