@@ -138,6 +138,11 @@ def test_a_correction_says_what_was_billed_before_and_what_is_taken_back():
             RatingTerms("USD", TieredPrice(TierMode.VOLUME, (Tier(None, TEN),))),
             {"pre_line_quantity": Decimal(1), "position": Position.LAST},
         ),
+        (
+            VolumeSplitNotSupported,
+            RatingTerms("USD", TieredPrice(TierMode.VOLUME, (Tier(None, TEN),))),
+            {"pre_line_quantity": Decimal(1), "position": Position.MIDDLE},
+        ),
         (MissingOpenEndedTier, RatingTerms("USD", TieredPrice(TierMode.VOLUME, (Tier(Decimal("0.5"), TEN),))), {}),
         (MissingOpenEndedTier, RatingTerms("USD", TieredPrice(TierMode.GRADUATED, (Tier(Decimal("0.5"), TEN),))), {}),
         (UnitConversionNotAllowed, RatingTerms("USD", PackagePrice(TEN, TEN), unit_conversion=TO_THOUSANDS), {}),

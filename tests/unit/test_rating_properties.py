@@ -12,7 +12,7 @@ from dashboard.billing.progressive import PendingLine, after_billing, due_piece,
 from dashboard.billing.rating import RatedLine, RateRequest, RatingTerms, rate_line, rate_run, rate_run_by_periods
 from dashboard.billing.rating.lines import sum_totals
 from dashboard.billing.rating.stored import rated_line_from_json, rated_line_to_json
-from dashboard.billing.rating.tiers import tier_pieces
+from dashboard.billing.rating.tiers import tier_pieces, tier_total
 from dashboard.catalog.price_json import (
     conversion_from_json,
     conversion_to_json,
@@ -191,6 +191,12 @@ def test_a_stretch_is_cut_into_pieces_that_cover_it(price, start, length):
     assert sum(piece.quantity for piece in stretch.pieces) == length
     numbers = [piece.tier.number for piece in stretch.pieces]
     assert numbers == sorted(set(numbers))
+
+
+@given(tiered(TierMode.GRADUATED), st.integers(0, 500), st.decimals(0, 500, places=3))
+def test_the_price_up_to_the_end_of_a_stretch_does_not_depend_on_where_the_stretch_begins(price, start, length):
+    stretch = tier_pieces(price, Decimal(start), start + length, "USD")
+    assert stretch.amount == tier_total(price, start + length, "USD")
 
 
 @settings(deadline=None)

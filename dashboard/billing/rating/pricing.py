@@ -88,10 +88,10 @@ def _dynamic(price: DynamicPrice, quantity: PricedQuantity, currency: str) -> li
 
 
 def _volume(price: TieredPrice, quantity: PricedQuantity, position: Position, currency: str) -> list[RatedLine]:
-    if not position.ends_period:
-        return []
     if quantity.pre_line_quantity:
         raise VolumeSplitNotSupported("A volume price cannot be billed in pieces: the last unit prices all of them.")
+    if not position.ends_period:
+        return []
     numbered = volume_tier(price, quantity.quantity)
     step = Step(
         StepKind.TIER,

@@ -91,8 +91,7 @@ def tier_pieces(price: TieredPrice, from_quantity: Decimal, to_quantity: Decimal
                 amount_at_start += _flat_part(tier, currency)
             if upper > start or (lower == upper and from_quantity == lower):
                 pieces.append(TierPiece(numbered, upper - start, start == lower, amount_at_start))
-            amount += _flat_part(tier, currency)
-            amount += _unit_part(tier, start - lower, currency) + _unit_part(tier, upper - start, currency)
+            amount += _flat_part(tier, currency) + _unit_part(tier, upper - lower, currency)
     return TieredStretch(tuple(pieces), amount)
 
 
