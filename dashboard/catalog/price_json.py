@@ -173,9 +173,13 @@ def _refuse_unknown(document: Mapping[str, Any], known: set[str], place: str = "
     if not isinstance(document, Mapping):
         raise BadPrice("A set of fields was expected here.", field=place.rstrip("."))
     for name, value in document.items():
-        if name not in known and value is not None:
+        if name not in known and not _says_nothing(value):
             raise BadPrice(f"{place}{name} does not belong to this price.", field=f"{place}{name}")
     return document
+
+
+def _says_nothing(value: object) -> bool:
+    return value is None or value in ({}, [])
 
 
 def _choice(

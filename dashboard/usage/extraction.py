@@ -38,7 +38,7 @@ def extract(rule: MeterRule, data_json: str | None) -> Extracted:
     try:
         data = parse_event_data(data_json)
     except ValueError:
-        return Extracted(problem="The event's data is not JSON.")
+        return Extracted(group_by=dict.fromkeys(rule.group_by, ""), problem="The event's data is not JSON.")
     return extract_from(rule, data)
 
 

@@ -62,6 +62,7 @@ def test_unique_count_and_groups_take_the_text_of_anything(written, text):
 def test_a_missing_group_is_empty_text():
     rule = meter(model="$.request.model", region="$.region")
     assert extract(rule, '{"value": 1, "region": null}').group_by == {"model": "", "region": ""}
+    assert extract(rule, '{"value": 1, "region": "eu"').group_by == {"model": "", "region": ""}
 
 
 DATA = {"a": {"b": [10, {"c": 20}]}, "x.y": 1, "with-dash": 2, "list": [1, 2, 3]}

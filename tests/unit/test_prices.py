@@ -84,6 +84,8 @@ def test_amounts_are_never_floats(amount):
 def test_a_price_is_written_without_what_is_not_set():
     document = {"type": "tiered", "mode": "volume", "tiers": [{"up_to_amount": None, "unit_amount": "0.5"}]}
     assert price_to_json(price_from_json({**document, "commitments": None})) == document
+    flat = {"type": "flat", "amount": "1", "payment_term": "in_arrears"}
+    assert price_to_json(price_from_json({**flat, "commitments": {}, "tiers": []})) == flat
 
 
 def test_free_units_and_conversion_need_a_price_that_counts_units():

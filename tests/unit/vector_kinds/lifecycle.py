@@ -35,7 +35,7 @@ from dashboard.billing.state_machine import (
 )
 from dashboard.billing.views import InvoiceStatus, Issue, Totals
 from dashboard.kit.calendar import Duration, Period, Recurrence
-from vector_kinds.reading import Given, moment, outcome, time
+from vector_kinds.reading import Given, is_set, length, moment, outcome, time
 from vector_kinds.stories import Story
 
 DEFAULT_START = "2025-01-01T00:00:00Z"
@@ -109,7 +109,7 @@ class Flow:
             now=self.clock,
             collection_at=self.invoice.dates.collection_at,
             draft_until=self.invoice.dates.draft_until,
-            auto_advance=self.workflow["auto_advance"],
+            auto_advance=is_set(self.workflow, "auto_advance"),
             has_critical_issue=has_critical(self.invoice.issues),
             has_live_line=bool(self.invoice.live_lines),
         )
@@ -147,10 +147,10 @@ class Flow:
 
     def create_invoice(self) -> None:
         alignment, anchor = self.alignment()
-        bypass = bool(self.step.get("bypass_alignment"))
+        bypass = is_set(self.step, "bypass_alignment")
         cutoff = collection_cutoff(alignment, anchor, self.clock, bypass_alignment=bypass)
         pending = list(self.story.pending.values())
-        due = due_pieces(pending, cutoff, progressive_billing=self.workflow["progressive_billing"])
+        due = due_pieces(pending, cutoff, progressive_billing=is_set(self.workflow, "progressive_billing"))
         for piece in due:
             self.story.book(piece, self.story.rate(piece.line, piece.service_period))
         lines = [Line(piece.line, piece.service_period, piece.invoice_at) for piece in due]
@@ -171,7 +171,7 @@ class Flow:
     def alignment(self) -> tuple[str, Recurrence | None]:
         anchor = self.workflow.get("anchor") or self.workflow.get("collection_anchor")
         dates = None if not anchor else Recurrence(Duration.parse(anchor["interval"]), moment(anchor["anchor"]))
-        return self.workflow["alignment"], dates
+        return self.workflow.get("alignment") or "", dates
 
     # What the product does on entering a state
 
@@ -205,10 +205,10 @@ class Flow:
     def calculate(self) -> None:
         self.invoice.dates = invoice_dates(
             [line.date for line in self.invoice.lines],
-            collection_interval=Duration.parse(self.workflow["collection_interval"]),
-            auto_advance=self.workflow["auto_advance"],
-            draft_period=Duration.parse(self.workflow["draft_period"]),
-            due_after=Duration.parse(self.workflow["due_after"]),
+            collection_interval=length(self.workflow.get("collection_interval")),
+            auto_advance=is_set(self.workflow, "auto_advance"),
+            draft_period=length(self.workflow.get("draft_period")),
+            due_after=length(self.workflow.get("due_after")),
             created_at=self.invoice.created_at,
             issued_at=self.invoice.issued_at,
         )

@@ -26,7 +26,7 @@ from dashboard.kit.calendar import Duration, Recurrence
 from dashboard.subscriptions.periods import PhaseItem, PhaseSchedule, invoice_at, subscription_periods
 from dashboard.subscriptions.proration import SubscriptionEndMode, flat_fee_proration
 from dashboard.usage.meter_rules import Aggregation
-from vector_kinds.reading import Given, amount, duration, moment, outcome, period, time
+from vector_kinds.reading import Given, amount, duration, is_set, length, moment, outcome, period, time
 
 ONE = Decimal(1)
 
@@ -62,14 +62,14 @@ def proration(given: Given, expect: Given) -> None:
             given["currency"],
             period(given["service_period"]),
             period(given["full_service_period"]),
-            enabled=given["proration_enabled"],
+            enabled=is_set(given, "proration_enabled"),
             subscription_end=time(given.get("subscription_end")),
             subscription_end_mode=SubscriptionEndMode(given.get("subscription_end_mode") or "bill_actual_period"),
         ),
         expect,
     )
     if not expect.get("error"):
-        assert prorated == (None if expect["amount"] is None else Decimal(expect["amount"]))
+        assert prorated == (None if expect.get("amount") is None else Decimal(expect["amount"]))
 
 
 def due_from(given: Given, expect: Given) -> None:
@@ -95,12 +95,12 @@ def periods_of_subscription(given: Given, expect: Given) -> None:
             (
                 line["item_key"],
                 line["item_version"],
-                line["period_index"],
+                line.get("period_index"),
                 period(line["service_period"]),
                 period(line["full_service_period"]),
                 period(line["billing_period"]),
             )
-            for line in expect["lines"]
+            for line in expect.get("lines") or []
         ]
         assert sorted(ours, key=repr) == sorted(theirs, key=repr)
 
@@ -110,7 +110,7 @@ def _periods_of_subscription(given: Given):
     schedule = PhaseSchedule(
         phase_start=start,
         billing_cadence=Duration.parse(given["billing_cadence"]),
-        billing_anchor=Duration.parse(given.get("billing_anchor_offset") or "PT0S").added_to(start),
+        billing_anchor=length(given.get("billing_anchor_offset")).added_to(start),
         phase_end=time(given.get("phase_end")),
         subscription_end=time(given.get("subscription_end")),
     )
@@ -118,7 +118,7 @@ def _periods_of_subscription(given: Given):
         PhaseItem(
             key=item["key"],
             cadence=duration(item.get("cadence")),
-            price=price_named(item["price"]),
+            price=price_named(item.get("price") or "none"),
             start_after=duration(item.get("start_after")),
             end_after=duration(item.get("end_after")),
         )
@@ -128,19 +128,22 @@ def _periods_of_subscription(given: Given):
 
 
 def _anchor(collection: Given) -> Recurrence | None:
-    written = collection.get("anchor")
-    return None if not written else Recurrence(Duration.parse(written["interval"]), moment(written["anchor"]))
+    """The dates to collect on; None unless the collection gives both their interval and their anchor."""
+    written = collection.get("anchor") or {}
+    if not written.get("interval") or not written.get("anchor"):
+        return None
+    return Recurrence(Duration.parse(written["interval"]), moment(written["anchor"]))
 
 
-def _pending(lines: list[Given]) -> list[PendingDate]:
+def _pending(lines: list[Given] | None) -> list[PendingDate]:
     return [
         PendingDate(
             invoice_at=moment(line["invoice_at"]),
-            is_deleted=bool(line.get("deleted")),
-            is_metered=bool(line.get("metered")),
+            is_deleted=is_set(line, "deleted"),
+            is_metered=is_set(line, "metered"),
             collection_end_override=time(line.get("collection_end_override")),
         )
-        for line in lines
+        for line in lines or []
     ]
 
 
@@ -148,10 +151,10 @@ def cutoff(given: Given, expect: Given) -> None:
     collection = given["collection"]
     at = outcome(
         lambda: collection_cutoff(
-            collection["alignment"],
+            collection.get("alignment") or "",
             _anchor(collection),
             moment(given["as_of"]),
-            bypass_alignment=bool(given.get("bypass_alignment")),
+            bypass_alignment=is_set(given, "bypass_alignment"),
         ),
         expect,
     )
@@ -162,35 +165,38 @@ def cutoff(given: Given, expect: Given) -> None:
 def next_collection(given: Given, expect: Given) -> None:
     collection = given["collection"]
     at = outcome(
-        lambda: next_collection_at(collection["alignment"], _anchor(collection), _pending(given["lines"])), expect
+        lambda: next_collection_at(
+            collection.get("alignment") or "", _anchor(collection), _pending(given.get("lines"))
+        ),
+        expect,
     )
     if not expect.get("error"):
-        assert at == time(expect["at"])
+        assert at == time(expect.get("at"))
 
 
 def invoice_collection(given: Given, expect: Given) -> None:
-    at = invoice_collection_at(Duration.parse(given["collection_interval"]), _pending(given["lines"]))
-    assert at == time(expect["at"])
+    at = invoice_collection_at(length(given.get("collection_interval")), _pending(given.get("lines")))
+    assert at == time(expect.get("at"))
 
 
 def draft_end(given: Given, expect: Given) -> None:
     at = draft_until(
-        given["auto_advance"],
-        Duration.parse(given["draft_period"]),
+        is_set(given, "auto_advance"),
+        length(given.get("draft_period")),
         moment(given["created_at"]),
         time(given.get("collection_at")),
     )
-    assert at == time(expect["at"])
+    assert at == time(expect.get("at"))
 
 
 def due(given: Given, expect: Given) -> None:
     at = due_at(
-        given["auto_advance"],
-        Duration.parse(given["due_after"]),
+        is_set(given, "auto_advance"),
+        length(given.get("due_after")),
         time(given.get("draft_until")),
         time(given.get("issued_at")),
     )
-    assert at == time(expect["at"])
+    assert at == time(expect.get("at"))
 
 
 def billable(given: Given, expect: Given) -> None:
@@ -200,17 +206,18 @@ def billable(given: Given, expect: Given) -> None:
         service_period=period(given["service_period"]),
         invoice_at=moment(given["invoice_at"]),
         aggregation=None if aggregation is None else Aggregation(aggregation),
-        was_split=bool(given.get("already_split")),
+        was_split=is_set(given, "already_split"),
     )
     found = outcome(
-        lambda: billable_period(line, moment(given["as_of"]), progressive_billing=given["progressive_billing"]), expect
+        lambda: billable_period(line, moment(given["as_of"]), progressive_billing=is_set(given, "progressive_billing")),
+        expect,
     )
     if not expect.get("error"):
-        assert found == (None if expect["period"] is None else period(expect["period"]))
+        assert found == (None if expect.get("period") is None else period(expect["period"]))
 
 
 def prefix(given: Given, expect: Given) -> None:
-    assert customer_prefix(given["customer_name"]) == expect["prefix"]
+    assert customer_prefix(given.get("customer_name") or "") == expect["prefix"]
 
 
 KINDS = {

@@ -17,7 +17,7 @@ from vector_kinds.reading import (
     amount,
     assert_same_lines,
     assert_same_totals,
-    expected_totals,
+    is_set,
     outcome,
     period,
     terms,
@@ -27,20 +27,20 @@ from vector_kinds.reading import (
 def single_line(given: Given, expect: Given) -> None:
     result = outcome(lambda: rate_line(_request(given)), expect)
     if result is not None:
-        assert_same_lines(result, expect["lines"])
-        assert_same_totals(result.totals, expect["totals"])
+        assert_same_lines(result, expect.get("lines"))
+        assert_same_totals(result.totals, expect.get("totals"))
 
 
 def _request(given: Given) -> RateRequest:
     return RateRequest(
         terms=terms(given),
-        quantity=amount(given["quantity"]),
+        quantity=amount(given.get("quantity")),
         position=Position(given["position"]),
         pre_line_quantity=amount(given.get("pre_line_quantity")),
         previously_billed_amount=amount(given.get("previously_billed_amount")),
         credits=tuple(amount(credit) for credit in given.get("credits") or []),
-        ignore_minimum_commitment=bool(given.get("ignore_minimum_commitment")),
-        ignore_credits=bool(given.get("ignore_credits")),
+        ignore_minimum_commitment=is_set(given, "ignore_minimum_commitment"),
+        ignore_credits=is_set(given, "ignore_credits"),
     )
 
 
@@ -51,10 +51,10 @@ def cumulative_runs(given: Given, expect: Given) -> None:
 def _cumulative_runs(given: Given, expect: Given) -> None:
     agreed, full, booked = terms(given), period(given["full_service_period"]), list[RatedLine]()
     for number, run in enumerate(given["runs"]):
-        result = rate_run(agreed, full, period(run["service_period"]), amount(run["cumulative_quantity"]), booked)
+        result = rate_run(agreed, full, period(run["service_period"]), amount(run.get("cumulative_quantity")), booked)
         if not expect.get("error"):
-            assert_same_lines(result, expect["runs"][number]["lines"])
-            assert_same_totals(result.totals, expect["runs"][number]["totals"])
+            assert_same_lines(result, expect["runs"][number].get("lines"))
+            assert_same_totals(result.totals, expect["runs"][number].get("totals"))
         booked += _with_booked_credits(result.lines, run)
 
 
@@ -70,8 +70,8 @@ def _late_usage_runs(given: Given, expect: Given) -> None:
         known = list(zip(periods[: number + 1], quantities, strict=True))
         result = rate_run_by_periods(agreed, full, known, booked)
         if not expect.get("error"):
-            assert_same_lines(result, expect["runs"][number]["lines"])
-            assert_same_totals(result.totals, expect["runs"][number]["totals"])
+            assert_same_lines(result, expect["runs"][number].get("lines"))
+            assert_same_totals(result.totals, expect["runs"][number].get("totals"))
         booked += _with_booked_credits(result.lines, run)
 
 
@@ -85,12 +85,14 @@ def _with_booked_credits(lines: tuple[RatedLine, ...], run: Given) -> list[Rated
 
 def rerate(given: Given, expect: Given) -> None:
     result = outcome(
-        lambda: rerate_difference(terms(given), amount(given["previous_quantity"]), amount(given["new_quantity"])),
+        lambda: rerate_difference(
+            terms(given), amount(given.get("previous_quantity")), amount(given.get("new_quantity"))
+        ),
         expect,
     )
     if result is not None:
-        assert_same_lines(result, expect["lines"])
-        assert_same_totals(result.totals, expect["totals"])
+        assert_same_lines(result, expect.get("lines"))
+        assert_same_totals(result.totals, expect.get("totals"))
 
 
 def graduated_total(given: Given, expect: Given) -> None:
@@ -103,7 +105,9 @@ def graduated_total(given: Given, expect: Given) -> None:
 def graduated_pieces(given: Given, expect: Given) -> None:
     price = cast(TieredPrice, price_from_json(given["price"]))
     stretch = outcome(
-        lambda: tier_pieces(price, amount(given["from_quantity"]), amount(given["to_quantity"]), given["currency"]),
+        lambda: tier_pieces(
+            price, amount(given.get("from_quantity")), amount(given.get("to_quantity")), given["currency"]
+        ),
         expect,
     )
     if stretch is None:
@@ -111,8 +115,13 @@ def graduated_pieces(given: Given, expect: Given) -> None:
     assert stretch.amount == Decimal(expect["amount"])
     ours = [(piece.tier.number, piece.quantity, piece.at_tier_start, piece.amount_before) for piece in stretch.pieces]
     assert sorted(ours) == sorted(
-        (piece["tier"], Decimal(piece["quantity"]), piece["at_tier_start"], Decimal(piece["amount_before"]))
-        for piece in expect["pieces"]
+        (
+            piece["tier"],
+            amount(piece.get("quantity")),
+            is_set(piece, "at_tier_start"),
+            amount(piece.get("amount_before")),
+        )
+        for piece in expect.get("pieces") or []
     )
 
 
@@ -138,43 +147,43 @@ def unit_conversion(given: Given, expect: Given) -> None:
     result = outcome(calculation, expect)
     if result is not None:
         assert result.billed == Decimal(expect["billed_quantity"])
-        if "exact_quantity" in expect:
+        if expect.get("exact_quantity") is not None:
             assert result.exact == Decimal(expect["exact_quantity"])
 
 
 def usage_discount(given: Given, expect: Given) -> None:
     after = outcome(
         lambda: discount_usage(
-            amount(given["discount_quantity"]), amount(given["quantity"]), amount(given["pre_line_quantity"])
+            amount(given.get("discount_quantity")),
+            amount(given.get("quantity")),
+            amount(given.get("pre_line_quantity")),
         ),
         expect,
     )
     if after is not None:
-        assert {
-            "quantity": after.quantity,
-            "pre_line_quantity": after.pre_line_quantity,
-            "discounted_now": after.discounted_now,
-            "discounted_before": after.discounted_before,
-        } == {name: Decimal(value) for name, value in expect.items()}
+        assert after.quantity == amount(expect.get("quantity"))
+        assert after.pre_line_quantity == amount(expect.get("pre_line_quantity"))
+        assert after.discounted_now == amount(expect.get("discounted_now"))
+        assert after.discounted_before == amount(expect.get("discounted_before"))
 
 
 def maximum_overage(given: Given, expect: Given) -> None:
     line = given["line"]
     priced = priced_line("usage", amount(line["quantity"]), amount(line["per_unit_amount"]), given["currency"])
     over = max_spend_overage(
-        priced.total, amount(given["maximum_amount"]), amount(given["billed_before_line"]), given["currency"]
+        priced.total, amount(given["maximum_amount"]), amount(given.get("billed_before_line")), given["currency"]
     )
-    assert over == Decimal(expect["discount_amount"] or 0)
+    assert over == amount(expect.get("discount_amount"))
 
 
 def credit_allocation(given: Given, expect: Given) -> None:
     currency = given["currency"]
     lines = [_line_with_credits(line, currency) for line in given["lines"]]
-    credits = [amount(credit) for credit in given["credits"]]
+    credits = [amount(credit) for credit in given.get("credits") or []]
     result = outcome(lambda: apply_credits(lines, credits, currency), expect)
     if result is not None:
         new = [after.credits[len(before.credits) :] for before, after in zip(lines, result, strict=True)]
-        assert new == [tuple(Decimal(credit) for credit in line) for line in expect["new_credits_per_line"]]
+        assert new == [tuple(Decimal(credit) for credit in line or []) for line in expect["new_credits_per_line"]]
 
 
 def _line_with_credits(line: Given, currency: str) -> RatedLine:
@@ -185,7 +194,7 @@ def _line_with_credits(line: Given, currency: str) -> RatedLine:
 
 def round_totals(given: Given, expect: Given) -> None:
     rounded = {name: round_money(amount(value), given["currency"]) for name, value in given["totals"].items()}
-    assert rounded == expected_totals(expect["totals"])
+    assert rounded == {name: amount(value) for name, value in expect["totals"].items()}
 
 
 KINDS = {
