@@ -23,15 +23,14 @@ def progressive_invoices(given: Given, expect: Given) -> None:
     story = Story(currency=given["currency"])
     for line in given["lines"]:
         story.wait_for(line)
-    override = given.get("partial_lines_override")
-    progressive = is_set(given, "progressive_billing") if override is None else bool(override)
+    progressive = _progressive(given, is_set(given, "progressive_billing"))
     invoices: list[list[RatedPiece]] = []
     for step in given["steps"]:
         match step["do"]:
             case "usage":
                 story.use(step)
             case "invoice":
-                _invoice(story, step, progressive, invoices)
+                _invoice(story, step, _progressive(step, progressive), invoices)
             case "preview":
                 _preview(story, step["expect"])
             case "delete_last_invoice":
@@ -41,6 +40,12 @@ def progressive_invoices(given: Given, expect: Given) -> None:
                 assert invoices, "there is an invoice to approve"
             case verb:
                 pytest.fail(f"nothing here knows how to {verb}")
+
+
+def _progressive(asked: Given, otherwise: bool) -> bool:
+    """The switch of an invoicing request, which may stand on the story or on its step, wins over the profile's."""
+    override = asked.get("partial_lines_override")
+    return otherwise if override is None else bool(override)
 
 
 def _invoice(story: Story, step: Given, progressive: bool, invoices: list[list[RatedPiece]]) -> None:
