@@ -26,6 +26,7 @@ from dashboard.stripe_app.gateway import Gateways
 from dashboard.stripe_app.inbox import APPLY
 from dashboard.stripe_app.plug import StripePlug
 from dashboard.subscriptions.service import SubscriptionDesk
+from dashboard.usage.event_schema import EVENT_FILE_PRAGMAS
 from dashboard.usage.event_store import EventStore
 from dashboard.usage.service import define_missing_meters
 from dashboard.usage.sql_event_store import SqlEventStore
@@ -138,7 +139,8 @@ async def _event_store(settings: Settings, database: Database, closing: AsyncExi
     if not database.is_sqlite:
         events = database
     else:
-        events = Database(f"sqlite:///{(settings.data_dir / 'events.db').resolve()}", clock=database.clock)
+        file = (settings.data_dir / "events.db").resolve()
+        events = Database(f"sqlite:///{file}", clock=database.clock, pragmas=EVENT_FILE_PRAGMAS)
         closing.push_async_callback(events.close)
     store = SqlEventStore(events)
     await store.prepare()

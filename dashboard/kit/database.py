@@ -98,13 +98,15 @@ class Database:
         changes: Changes | None = None,
         outbox: Outbox | None = None,
         audit_writer: AuditWriter | None = None,
+        pragmas: Mapping[str, int] | None = None,
     ) -> None:
+        """`pragmas` are set on every connection to SQLite, over what everybody gets; PostgreSQL has none."""
         self.url = make_url(url)
         self.clock: Clock = clock or SystemClock()
         self.changes = changes or Changes()
         self.outbox = outbox
         self.audit_writer = audit_writer
-        self._write_engine, self._read_engine = _engines(async_url(self.url))
+        self._write_engine, self._read_engine = _engines(async_url(self.url), pragmas or {})
 
     @property
     def is_sqlite(self) -> bool:
@@ -153,7 +155,7 @@ def sync_url(url: URL) -> URL:
     return url.set(drivername="sqlite" if url.get_backend_name() == "sqlite" else "postgresql+psycopg")
 
 
-def _engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
+def _engines(url: URL, pragmas: Mapping[str, int]) -> tuple[AsyncEngine, AsyncEngine]:
     if url.get_backend_name() != "sqlite":
         engine = create_async_engine(
             url, pool_size=POSTGRESQL_CONNECTIONS, pool_pre_ping=True, isolation_level="READ COMMITTED"
@@ -161,8 +163,8 @@ def _engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
         return engine, engine
     write = _sqlite_engine(url, pool_size=1, pool_timeout=60)
     read = _sqlite_engine(url, pool_size=SQLITE_READERS)
-    _prepare_sqlite(write, read_only=False)
-    _prepare_sqlite(read, read_only=True)
+    _prepare_sqlite(write, read_only=False, pragmas=pragmas)
+    _prepare_sqlite(read, read_only=True, pragmas=pragmas)
     return write, read
 
 
@@ -171,7 +173,7 @@ def _sqlite_engine(url: URL, **options: Any) -> AsyncEngine:
     return create_async_engine(url, poolclass=AsyncAdaptedQueuePool, max_overflow=0, connect_args=connect, **options)
 
 
-def _prepare_sqlite(engine: AsyncEngine, *, read_only: bool) -> None:
+def _prepare_sqlite(engine: AsyncEngine, *, read_only: bool, pragmas: Mapping[str, int]) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:
         # The driver would otherwise begin by itself, deferred, before the first write.
@@ -182,6 +184,8 @@ def _prepare_sqlite(engine: AsyncEngine, *, read_only: bool) -> None:
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA cache_size=-16000")
+        for name, value in pragmas.items():
+            cursor.execute(f"PRAGMA {name}={value}")
         if read_only:
             cursor.execute("PRAGMA query_only=ON")
         cursor.close()

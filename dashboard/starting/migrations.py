@@ -24,9 +24,7 @@ from dashboard.kit.jobs import JOB_TABLES
 from dashboard.settings import Settings
 from dashboard.starting.checks import SettingsWrong
 from dashboard.tables import METADATA
-from dashboard.usage.event_schema import EVENT_TABLES
-
-NOT_OURS = frozenset((*JOB_TABLES, *EVENT_TABLES))
+from dashboard.usage.event_schema import EVENT_TABLES_PREFIX
 
 ONE_AT_A_TIME = 0x6D657465
 """The PostgreSQL advisory lock of whoever migrates."""
@@ -193,7 +191,7 @@ def _is_sqlite(connection: Connection) -> bool:
 
 
 def _is_ours(_thing: Any, name: str | None, kind: str, _reflected: bool, _compared: Any) -> bool:
-    return kind != "table" or name not in NOT_OURS
+    return kind != "table" or not (name in JOB_TABLES or (name or "").startswith(EVENT_TABLES_PREFIX))
 
 
 def _render_column_type(kind: str, thing: Any, context: Any) -> str | Literal[False]:

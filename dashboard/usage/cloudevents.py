@@ -6,16 +6,19 @@ Source: CloudEvents 1.0.2, and OpenMeter's contract (`Event`: id, source, type, 
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
 from dashboard.usage.errors import EventRefused
+from dashboard.usage.extraction import parse_event_data
 from dashboard.usage.times import EPOCH
 from dashboard.usage.views import UsageEvent
 
 EVENTS_PER_REQUEST_MAX = 10_000
 TEXT_LENGTH_MAX = 1_024
+INDEXED_BYTES_MAX = 2_048
+"""How long a subject or type may be in UTF-8: an index of PostgreSQL holds no more than about 2,700 bytes."""
 DATA_BYTES_MAX = 262_144
 REFUSALS_SHOWN = 20
 
@@ -81,6 +84,11 @@ def _event(wire: WireEvent, now: datetime) -> UsageEvent:
         raise ValueError("the time has no zone - at `$.time`")
     if time < EPOCH:
         raise ValueError("the time lies before 1970 - at `$.time`")
+    for name, value in (("id", wire.id), ("source", wire.source), ("type", wire.type), ("subject", wire.subject)):
+        if "\0" in value:
+            raise ValueError(f"a null character cannot be stored - at `$.{name}`")
+        if len(value) > INDEXED_BYTES_MAX // 4 and len(value.encode()) > INDEXED_BYTES_MAX:
+            raise ValueError(f"longer than {INDEXED_BYTES_MAX} bytes - at `$.{name}`")
     return UsageEvent(wire.id, wire.source, wire.type, wire.subject, time.astimezone(UTC), _data(wire), now)
 
 
@@ -92,4 +100,19 @@ def _data(wire: WireEvent) -> str | None:
         raise ValueError("data is no JSON object - at `$.data`")
     if len(data) > DATA_BYTES_MAX:
         raise ValueError(f"data is larger than {DATA_BYTES_MAX} bytes - at `$.data`")
-    return data.decode()
+    text = data.decode()
+    try:
+        parsed = parse_event_data(text)
+    except ValueError:
+        raise ValueError("data holds what cannot be counted or kept - at `$.data`") from None
+    if "\\u0000" in text and _holds_null_character(parsed):
+        raise ValueError("a null character cannot be stored - at `$.data`")
+    return text
+
+
+def _holds_null_character(parsed: Any) -> bool:
+    if isinstance(parsed, dict):
+        return any(_holds_null_character(one) for pair in parsed.items() for one in pair)
+    if isinstance(parsed, list):
+        return any(_holds_null_character(one) for one in parsed)
+    return isinstance(parsed, str) and "\0" in parsed

@@ -2,10 +2,13 @@ import asyncio
 import itertools
 import json
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dashboard.kit.database import Database
 from dashboard.usage.errors import QueryInvalid
@@ -14,6 +17,8 @@ from dashboard.usage.sql_event_store import SqlEventStore
 from dashboard.usage.views import Aggregation, EventFilter, MeterQuery, UsageEvent, Window
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+RUNS = itertools.count()
+AMOUNTS = st.decimals(-(10**13), 10**13, allow_nan=False, places=9).map(str)
 
 
 @pytest.fixture
@@ -53,6 +58,49 @@ async def test_requests_that_come_at_once_share_commits_and_lose_nothing(store):
     counts = await asyncio.gather(*(store.ingest([event(n), event(n + 1)]) for n in range(200)))
     assert sum(counts) == 201
     assert await total(store, meter()) == 201
+
+
+async def test_an_event_is_the_same_one_under_another_time_too(store):
+    await store.define_meter(meter())
+    assert await store.ingest([event(1, 5)]) == 1
+    assert await store.ingest([event(1, 5, at=START + timedelta(days=200))]) == 0
+    assert await total(store, meter()) == 5
+
+
+async def test_a_request_that_cannot_be_stored_does_not_spoil_those_that_came_with_it(store):
+    await store.define_meter(meter())
+    # Half of a surrogate pair: the door refuses it, no database can keep it.
+    broken = replace(event(2), subject="\ud800")
+    requests = [store.ingest(one) for one in ([event(1)], [event(3), broken], [event(4)], [event(5)])]
+    answers = await asyncio.gather(*requests, return_exceptions=True)
+    assert isinstance(answers[1], Exception)
+    assert [answers[0], *answers[2:]] == [1, 1, 1]
+    assert await total(store, meter()) == 3
+
+
+async def test_events_of_any_time_are_counted_in_the_order_they_came(store):
+    await store.define_meter(meter())
+    times = [datetime(year, 5, 5, tzinfo=UTC) for year in (1970, 2024, 2025, 2026, 2027, 9999)]
+    await store.ingest([event(number, at=at) for number, at in enumerate(times)])
+    rows = await store.measure(meter(), MeterQuery(times[0], times[-1] + timedelta(days=1)))
+    assert rows[0].value == len(times)
+    listed = await store.list_events(EventFilter())
+    assert [one.event.time for one in listed] == times[::-1]
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(chance=st.randoms(use_true_random=False), amounts=st.lists(AMOUNTS, min_size=1, max_size=40))
+async def test_no_order_of_arrival_and_no_replay_changes_a_sum(store, chance, amounts):
+    run = next(RUNS)
+    events = [replace(event(n, amount, f"s{run}"), id=f"{run}-{n}") for n, amount in enumerate(amounts)]
+    sent = events + chance.choices(events, k=len(events))
+    chance.shuffle(sent)
+    cuts = sorted(chance.choices(range(len(sent) + 1), k=4))
+    await store.define_meter(meter())
+    parts = [sent[start:end] for start, end in itertools.pairwise([0, *cuts, len(sent)])]
+    counts = await asyncio.gather(*(store.ingest(part) for part in parts))
+    assert sum(counts) == len(events)
+    assert await total(store, meter(), subjects=(f"s{run}",)) == sum(map(Decimal, amounts))
 
 
 async def test_a_meter_made_later_counts_what_was_there_before_it(store):

@@ -1,0 +1,188 @@
+"""How events and values get into the tables: many rows per statement on SQLite, COPY into partitions on PostgreSQL."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any, Protocol
+
+from dashboard.usage.event_rows import EventRow, ValueRow
+from dashboard.usage.event_schema import PARTITIONED, POSTGRESQL_SCHEMA, SQLITE_SCHEMA
+from dashboard.usage.sql import Sql
+from dashboard.usage.times import microseconds, moment
+
+# Few lengths, so that SQLite finds the statement prepared already.
+_ROWS_PER_STATEMENT = (400, 100, 20, 5, 1)
+_INSERT_EVENT = (
+    "INSERT INTO usage_event (seq, identity, source, event_id, type, subject, time, data, ingested_at) VALUES "
+)
+_INSERT_VALUE = "INSERT INTO usage_value (meter_no, subject, time, seq, scaled, exact, dimensions) VALUES "
+_MONTHS_BACK, _MONTHS_AHEAD = 36, 2
+# One number for "partitions are being made", and one for "the set of meters is being changed": ingest shares the
+# second, defining a meter holds it alone.
+_PARTITIONS_LOCK, _METERS_LOCK = 0x70617274, 0x6D6574
+
+
+class EventTables(Protocol):
+    async def prepare(self, sql: Sql) -> None:
+        """Makes the tables that are missing."""
+        ...
+
+    def missing_months(self, times: Sequence[int], now: datetime) -> list[int]:
+        """Months (`year * 12 + month - 1`) that `times` fall into and that have no partition yet, but should."""
+        ...
+
+    async def make_months(self, sql: Sql, months: Sequence[int]) -> None:
+        """Makes the partitions of `months`, in a transaction of its own."""
+        ...
+
+    async def lock_meters(self, sql: Sql, *, alone: bool) -> None:
+        """Keeps the set of meters as it is until the end of the transaction; `alone` also keeps ingest away."""
+        ...
+
+    async def insert_events(self, sql: Sql, rows: Sequence[EventRow]) -> list[int | None]:
+        """Stores what is not there yet; for each row its place in the order of arrival, None for a repeat."""
+        ...
+
+    async def insert_values(self, sql: Sql, rows: Sequence[ValueRow]) -> None:
+        """Stores values; one that is there already is passed over."""
+        ...
+
+
+class SqliteTables:
+    """One writer at a time, so the next place is known before anything is written.
+
+    Rows go in by hundreds per statement: Python's driver lets go of the interpreter for each statement, and to get it
+    back for every single row would cost more than the row while requests are being read.
+    """
+
+    async def prepare(self, sql: Sql) -> None:
+        for statement in SQLITE_SCHEMA:
+            await sql.run(statement)
+
+    def missing_months(self, times: Sequence[int], now: datetime) -> list[int]:
+        return []
+
+    async def make_months(self, sql: Sql, months: Sequence[int]) -> None:
+        return
+
+    async def lock_meters(self, sql: Sql, *, alone: bool) -> None:
+        return
+
+    async def insert_events(self, sql: Sql, rows: Sequence[EventRow]) -> list[int | None]:
+        known = await self._known(sql, [row.identity for row in rows])
+        (last,) = await sql.row("SELECT COALESCE(MAX(seq), 0) FROM usage_event")
+        places: list[int | None] = []
+        new: list[tuple[Any, ...]] = []
+        for row in rows:
+            if row.identity in known:
+                places.append(None)
+                continue
+            known.add(row.identity)
+            last += 1
+            places.append(last)
+            new.append((last, *row))
+        await _insert_many(sql, _INSERT_EVENT, new)
+        return places
+
+    async def insert_values(self, sql: Sql, rows: Sequence[ValueRow]) -> None:
+        await _insert_many(sql, _INSERT_VALUE, rows, " ON CONFLICT DO NOTHING")
+
+    async def _known(self, sql: Sql, identities: Sequence[bytes]) -> set[bytes]:
+        known: set[bytes] = set()
+        for chunk in _chunks(identities):
+            marks = ", ".join("?" * len(chunk))
+            # One row as an answer, however many are known.
+            (found,) = await sql.row(
+                f"SELECT group_concat(hex(identity), '') FROM usage_event WHERE identity IN ({marks})", *chunk
+            )
+            if found:
+                whole = bytes.fromhex(found)
+                known.update(whole[start : start + 16] for start in range(0, len(whole), 16))
+        return known
+
+
+class PostgresqlTables:
+    """Several writers at a time. Keys decide what is new; sorted, so that two writers cannot wait for each other."""
+
+    def __init__(self) -> None:
+        self._months: set[int] = set()
+
+    async def prepare(self, sql: Sql) -> None:
+        await sql.run(f"SELECT pg_advisory_xact_lock({_PARTITIONS_LOCK})")
+        for statement in POSTGRESQL_SCHEMA:
+            await sql.run(statement)
+
+    def missing_months(self, times: Sequence[int], now: datetime) -> list[int]:
+        this = _month(now)
+        months = {_month(moment(time)) for time in times} - self._months
+        months = {month for month in months if this - _MONTHS_BACK <= month <= this + _MONTHS_AHEAD}
+        return sorted(months)
+
+    async def make_months(self, sql: Sql, months: Sequence[int]) -> None:
+        await sql.run(f"SELECT pg_advisory_xact_lock({_PARTITIONS_LOCK})")
+        for month in months:
+            start, end = microseconds(_first_of(month)), microseconds(_first_of(month + 1))
+            for table in PARTITIONED:
+                name = f"{table}_{_first_of(month):%Y_%m}"
+                (there,) = await sql.row("SELECT to_regclass(?) IS NOT NULL", name)
+                (strays,) = await sql.row(
+                    f"SELECT EXISTS (SELECT FROM {table}_other WHERE time >= ? AND time < ?)", start, end
+                )
+                if there or strays:
+                    # What came for this month when it was far away stays where it is, and so does what follows.
+                    continue
+                # Attached rather than made in place: that way nobody who reads or writes has to wait.
+                await sql.run(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)")
+                await sql.run(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})")
+        self._months.update(months)
+
+    async def lock_meters(self, sql: Sql, *, alone: bool) -> None:
+        await sql.run(f"SELECT pg_advisory_xact_lock{'' if alone else '_shared'}({_METERS_LOCK})")
+
+    async def insert_events(self, sql: Sql, rows: Sequence[EventRow]) -> list[int | None]:
+        keys = sorted({row.identity.hex() for row in rows})
+        found = await sql.rows(
+            "WITH fresh AS (INSERT INTO usage_event_key (identity) SELECT unnest(?::uuid[]) ON CONFLICT DO NOTHING"
+            " RETURNING identity) SELECT identity, nextval('usage_event_seq') FROM fresh",
+            keys,
+        )
+        fresh = {identity.bytes for identity, _ in found}
+        numbers = iter(sorted(number for _, number in found))
+        places: list[int | None] = []
+        new: list[tuple[Any, ...]] = []
+        for row in rows:
+            if row.identity not in fresh:
+                places.append(None)
+                continue
+            fresh.remove(row.identity)
+            place = next(numbers)
+            places.append(place)
+            new.append((place, uuid.UUID(bytes=row.identity), *row[1:]))
+        await sql.copy("usage_event (seq, identity, source, event_id, type, subject, time, data, ingested_at)", new)
+        return places
+
+    async def insert_values(self, sql: Sql, rows: Sequence[ValueRow]) -> None:
+        await sql.copy("usage_value (meter_no, subject, time, seq, scaled, exact, dimensions)", rows)
+
+
+async def _insert_many(sql: Sql, insert: str, rows: Sequence[tuple[Any, ...]], end: str = "") -> None:
+    for chunk in _chunks(rows):
+        marks = f"({', '.join('?' * len(chunk[0]))})"
+        await sql.run(insert + ", ".join([marks] * len(chunk)) + end, *chain.from_iterable(chunk))
+
+
+def _chunks(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    start = 0
+    for size in _ROWS_PER_STATEMENT:
+        while len(rows) - start >= size:
+            yield rows[start : start + size]
+            start += size
+
+
+def _month(at: datetime) -> int:
+    return at.year * 12 + at.month - 1
+
+
+def _first_of(month: int) -> datetime:
+    return datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
