@@ -22,6 +22,7 @@ from dashboard.billing.tables import BillingProfileRow, InvoiceLineRow, InvoiceR
 from dashboard.billing.views import Invoice, InvoiceStatus
 from dashboard.kit.errors import InvalidInput
 from dashboard.kit.paging import Page, PageRequest, fetch_page
+from dashboard.subscriptions.queries import tax_code_uses as rate_cards_of_subscriptions
 
 __all__ = [
     "MoneyFigures",
@@ -269,8 +270,11 @@ async def invoices_keep_customer(session: AsyncSession, customer_id: str) -> Seq
 
 
 async def tax_code_uses(session: AsyncSession, tax_code_id: str) -> Sequence[str]:
-    """What in billing points to a tax code: profiles, customers' overrides, and lines that are not issued yet."""
-    found = list(await profiles_using_tax_code(session, tax_code_id))
+    """What points to a tax code: profiles, customers' overrides, subscriptions that go on, lines not issued yet."""
+    found = [
+        *await profiles_using_tax_code(session, tax_code_id),
+        *await rate_cards_of_subscriptions(session, tax_code_id),
+    ]
     lines = (
         select(col(InvoiceLineRow.name), col(InvoiceRow.number))
         .join(InvoiceRow, col(InvoiceRow.id) == col(InvoiceLineRow.invoice_id))

@@ -4,7 +4,7 @@ The codes are OpenMeter's (`productcatalog/errors.go`).
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from dashboard.catalog.plan_views import Feature, Phase, PlanIssue, RateCard, RateCardType
 from dashboard.catalog.price_rules import (
@@ -22,16 +22,18 @@ SHORTEST_SECONDS = 3600
 
 
 def plan_issues(
-    billing_cadence: str, phases: Sequence[Phase], features: Mapping[str, Feature]
+    billing_cadence: str, phases: Sequence[Phase], features: Mapping[str, Feature], tax_code_ids: Container[str]
 ) -> tuple[PlanIssue, ...]:
     """Everything that is wrong with a plan; empty means it can be published.
 
-    `features` are those that live, and archived ones, by key.
+    `features` are those that live, and archived ones, by key; `tax_code_ids` are the tax codes that live.
     """
-    return tuple(_issues(billing_cadence, phases, features))
+    return tuple(_issues(billing_cadence, phases, features, tax_code_ids))
 
 
-def _issues(cadence: str, phases: Sequence[Phase], features: Mapping[str, Feature]) -> Iterator[PlanIssue]:
+def _issues(
+    cadence: str, phases: Sequence[Phase], features: Mapping[str, Feature], tax_code_ids: Container[str]
+) -> Iterator[PlanIssue]:
     if cadence not in PLAN_CADENCES:
         yield PlanIssue(
             "plan_billing_cadence_invalid", "billing_cadence", f"Plans are billed every {', '.join(PLAN_CADENCES)}."
@@ -45,6 +47,10 @@ def _issues(cadence: str, phases: Sequence[Phase], features: Mapping[str, Featur
         place = f"phases.{number}"
         yield from _phase_issues(place, phase, is_last=number == len(phases) - 1)
         yield from _rate_card_issues(place, cadence, phase, features)
+        for position, card in enumerate(phase.rate_cards):
+            if card.tax.tax_code_id is not None and card.tax.tax_code_id not in tax_code_ids:
+                field = f"{place}.rate_cards.{position}.tax.tax_code_id"
+                yield PlanIssue("rate_card_tax_code_not_found", field, "There is no such tax code any more.")
 
 
 def _phase_issues(place: str, phase: Phase, *, is_last: bool) -> Iterator[PlanIssue]:

@@ -16,6 +16,7 @@ from dashboard.catalog.plan_rules import plan_issues
 from dashboard.catalog.plan_tables import PlanRow
 from dashboard.catalog.plan_views import Phase, Plan
 from dashboard.catalog.status import PlanStatus, plan_status
+from dashboard.catalog.tax_codes import tax_codes_by_id
 from dashboard.kit.database import Work
 from dashboard.kit.errors import InvalidInput
 from dashboard.kit.ids import new_id
@@ -280,7 +281,16 @@ async def _plan(session: AsyncSession, row: PlanRow, now: datetime) -> Plan:
 
 async def _issues(session: AsyncSession, row: PlanRow, phases: tuple[Phase, ...]) -> Any:
     keys = {card.feature_key for phase in phases for card in phase.rate_cards if card.feature_key}
-    return plan_issues(row.billing_cadence, phases, await features_by_key(session, keys))
+    return plan_issues(
+        row.billing_cadence, phases, await features_by_key(session, keys), await _live_tax_codes(session, phases)
+    )
+
+
+async def _live_tax_codes(session: AsyncSession, phases: tuple[Phase, ...]) -> set[str]:
+    ids = {card.tax.tax_code_id for phase in phases for card in phase.rate_cards if card.tax.tax_code_id}
+    if not ids:
+        return set()
+    return {code.id for code in (await tax_codes_by_id(session, ids)).values() if code.deleted_at is None}
 
 
 def _documents(phases: Sequence[PhaseInput]) -> list[dict[str, Any]]:

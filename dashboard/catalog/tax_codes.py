@@ -14,6 +14,7 @@ from sqlmodel import col
 
 from dashboard.catalog.errors import TaxCodeInUse, TaxCodeKeyTaken, TaxCodeNotFound
 from dashboard.catalog.inputs import CreateTaxCode, UpdateTaxCode, UpdateTaxDefaults
+from dashboard.catalog.plan_tax import rate_cards_using_tax_code
 from dashboard.catalog.tables import TaxCodeRow, TaxDefaultsRow
 from dashboard.catalog.views import TaxCode, TaxDefaults
 from dashboard.kit.database import Work
@@ -169,13 +170,14 @@ async def tax_defaults(session: AsyncSession) -> TaxDefaults | None:
 
 
 async def where_used(session: AsyncSession, tax_code_id: str, *, uses: Iterable[TaxCodeUses] = ()) -> tuple[str, ...]:
-    """What points to a tax code: the organisation's defaults, and what the rooms behind `uses` name."""
+    """What points to a tax code: the organisation's defaults, rate cards, and what the rooms behind `uses` name."""
     found: list[str] = []
     row = await session.get(TaxDefaultsRow, _DEFAULTS_ID)
     if row is not None and row.invoicing_tax_code_id == tax_code_id:
         found.append("organisation default for invoicing")
     if row is not None and row.credit_grant_tax_code_id == tax_code_id:
         found.append("organisation default for credit grants")
+    found += await rate_cards_using_tax_code(session, tax_code_id)
     for question in uses:
         found += await question(session, tax_code_id)
     return tuple(found)

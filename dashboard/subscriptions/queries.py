@@ -8,6 +8,7 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from dashboard.catalog.plan_tax import plan_versions_using_tax_code, rate_cards_with
 from dashboard.kit.errors import InvalidInput
 from dashboard.kit.paging import Page, PageRequest, fetch_page
 from dashboard.subscriptions.errors import SubscriptionNotFound
@@ -15,6 +16,8 @@ from dashboard.subscriptions.schedule import billing_period_at, phases_from
 from dashboard.subscriptions.status import SubscriptionStatus, subscription_status
 from dashboard.subscriptions.tables import SubscriptionRow
 from dashboard.subscriptions.views import Subscription
+
+NAMED_MAX = 20
 
 _SORTS: dict[str, Any] = {
     "id": col(SubscriptionRow.id),
@@ -77,10 +80,36 @@ async def due_for_sync(session: AsyncSession, now: datetime, *, limit: int = 500
     statement = (
         select(col(SubscriptionRow.id))
         .where(col(SubscriptionRow.sync_at) <= now)
-        .order_by(col(SubscriptionRow.sync_at))
+        .order_by(col(SubscriptionRow.sync_at), col(SubscriptionRow.created_at))
         .limit(limit)
     )
     return list(await session.scalars(statement))
+
+
+async def tax_code_uses(session: AsyncSession, tax_code_id: str) -> list[str]:
+    """Names of the rate cards with this tax code in subscriptions that go on, up to NAMED_MAX."""
+    plan_ids = await plan_versions_using_tax_code(session, tax_code_id)
+    if not plan_ids:
+        return []
+    statement = (
+        select(SubscriptionRow)
+        .where(col(SubscriptionRow.plan_id).in_(plan_ids), col(SubscriptionRow.deleted_at).is_(None))
+        # One that is over has no lines to make any more; one that was ended at once has no future.
+        .where(col(SubscriptionRow.sync_at).is_not(None))
+        .where(
+            or_(
+                col(SubscriptionRow.active_to).is_(None),
+                col(SubscriptionRow.active_to) > col(SubscriptionRow.updated_at),
+            )
+        )
+        .order_by(col(SubscriptionRow.created_at), col(SubscriptionRow.id))
+        .limit(NAMED_MAX)
+    )
+    return [
+        f"rate card “{name}” of subscription {row.name} ({row.id})"
+        for row in await session.scalars(statement)
+        for name in rate_cards_with(row.phases, "items", tax_code_id)
+    ][:NAMED_MAX]
 
 
 async def find_row(session: AsyncSession, subscription_id: str) -> SubscriptionRow:

@@ -38,6 +38,9 @@ from dashboard.billing.tax import UnknownTaxCode
 from dashboard.billing.views import BillingProfile, CollectionMethod, TaxBehavior, TaxConfig
 from dashboard.catalog.errors import TaxCodeInUse, TaxCodeKeyTaken, TaxCodeNotFound
 from dashboard.catalog.inputs import CreateTaxCode, UpdateTaxCode, UpdateTaxDefaults
+from dashboard.catalog.plan_errors import PlanNotPublishable
+from dashboard.catalog.plan_inputs import CreatePlan
+from dashboard.catalog.plans import archive_plan, create_plan, next_plan_version, publish_plan
 from dashboard.catalog.tax_codes import (
     create_tax_code,
     delete_tax_code,
@@ -53,6 +56,8 @@ from dashboard.kit.database import Database
 from dashboard.kit.errors import InvalidInput
 from dashboard.kit.inputs import parse_input
 from dashboard.kit.paging import PageRequest
+from dashboard.subscriptions.inputs import CreateSubscription
+from dashboard.subscriptions.service import SubscriptionDesk, cancel_subscription, create_subscription
 from tests.cast import ANN, any_app, make_customer, make_profile
 
 SUPPLIER = SupplierInput(name="Us", country="DE")
@@ -265,3 +270,44 @@ async def test_a_tax_code_in_use_cannot_be_deleted(database: Database) -> None:
         assert (await get_tax_code(session, code.id)).deleted_at is not None
         with pytest.raises(TaxCodeNotFound):
             await get_tax_code(session, "saas")
+
+
+async def test_a_tax_code_of_a_rate_card_stays_while_a_plan_or_a_subscription_taxes_with_it(database: Database) -> None:
+    fee = {"key": "base", "name": "Base fee", "type": "flat_fee", "billing_cadence": "P1M"}
+    async with database.transaction(ANN) as work:
+        code = await create_tax_code(work, CreateTaxCode(key="saas", name="SaaS", stripe_code="txcd_10103001"))
+        card = {**fee, "price": {"type": "flat", "amount": "30"}, "tax": {"tax_code_id": code.id}}
+        document = {"key": "team", "name": "Team", "currency": "USD", "billing_cadence": "P1M"}
+        phase = {"key": "default", "name": "Default", "rate_cards": [card]}
+        plan = await create_plan(work, parse_input(CreatePlan, {**document, "phases": [phase]}))
+        customer = await make_customer(work)
+    in_plan, in_subscription = "rate card “Base fee” of plan Team (version 1)", "rate card “Base fee” of subscription"
+
+    async def refused() -> list[str]:
+        with pytest.raises(TaxCodeInUse) as refusal:
+            async with database.transaction(ANN) as work:
+                await delete_tax_code(work, code.id, uses=[tax_code_uses])
+        return refusal.value.details["uses"]
+
+    assert await refused() == [in_plan], "a draft may be published yet"
+
+    async def ready(customer_id: str) -> None:
+        return None
+
+    async with database.transaction(ANN) as work:
+        await publish_plan(work, plan.id)
+    wanted = CreateSubscription(customer_id=customer.id, plan="team")
+    subscription = await create_subscription(SubscriptionDesk(database, ready), ANN, wanted)
+    assert await refused() == [in_plan, f"{in_subscription} Team ({subscription.id})"]
+
+    async with database.transaction(ANN) as work:
+        await archive_plan(work, plan.id)
+    assert await refused() == [f"{in_subscription} Team ({subscription.id})"], "nobody can choose the plan any more"
+
+    async with database.transaction(ANN) as work:
+        await cancel_subscription(work, subscription.id)
+        await delete_tax_code(work, code.id, uses=[tax_code_uses])
+        with pytest.raises(PlanNotPublishable) as wrong:
+            await publish_plan(work, (await next_plan_version(work, "team")).id)
+    assert wrong.value.details["codes"] == ["rate_card_tax_code_not_found"]
+    assert list(wrong.value.fields) == ["phases.0.rate_cards.0.tax.tax_code_id"]
