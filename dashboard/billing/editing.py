@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from dashboard.billing.actions import doubt_issues, release
 from dashboard.billing.documents import to_json
-from dashboard.billing.errors import InvoiceCannotBeEdited, InvoiceLineNotFound, LineIsFixed
+from dashboard.billing.errors import InvoiceCannotBeEdited, InvoiceLineNotFound
 from dashboard.billing.invoice_inputs import EditInvoice, EditLine, EditWorkflow
 from dashboard.billing.invoice_rows import (
     SyncState,
@@ -16,12 +16,11 @@ from dashboard.billing.invoice_rows import (
     read_invoice,
 )
 from dashboard.billing.invoicing import ask_to_advance, set_dates
-from dashboard.billing.lines import MANUAL, add_up, apply_tax, fill_line, make_line, rate_if_flat
+from dashboard.billing.lines import MANUAL, add_up, apply_tax, change_line, make_line
 from dashboard.billing.state_machine import Trigger, is_mutable
-from dashboard.billing.tables import InvoiceLineRow, InvoiceRow
+from dashboard.billing.tables import InvoiceRow
 from dashboard.billing.tax import resolved_tax
 from dashboard.billing.views import Invoice, InvoiceStatus, Workflow
-from dashboard.catalog.price_json import price_from_json
 from dashboard.kit.database import Work
 
 
@@ -80,27 +79,8 @@ async def _replace_lines(work: Work, row: InvoiceRow, wanted: Sequence[EditLine]
         line = known.pop(one.id.upper(), None)
         if line is None:
             raise InvoiceLineNotFound(f"There is no line {one.id!r} on this invoice.", field="lines")
-        await _change_line(work, line, one, workflow)
+        is_piece = line.managed_by != MANUAL or line.period_from != line.full_period_from or line.root_id != line.id
+        await change_line(work, line, one, workflow, terms_are_fixed=is_piece)
     for line in known.values():
         line.deleted_at = line.updated_at = work.now
     await work.session.flush()
-
-
-async def _change_line(work: Work, line: InvoiceLineRow, wanted: EditLine, workflow: Workflow) -> None:
-    is_piece = line.managed_by != MANUAL or line.period_from != line.full_period_from or line.root_id != line.id
-    if not is_piece:
-        await fill_line(work.session, line, wanted, workflow, work.now)
-        await rate_if_flat(work.session, line)
-        return
-    same_terms = (
-        price_from_json(wanted.price) == price_from_json(line.price)
-        and wanted.feature_key == line.feature_key
-        and (wanted.period_from, wanted.period_to) == (line.period_from, line.period_to)
-    )
-    if not same_terms:
-        raise LineIsFixed(f"The price, feature and period of “{line.name}” come from elsewhere.", field="lines")
-    full_period, quantity = (line.full_period_from, line.full_period_to), line.quantity
-    await fill_line(work.session, line, wanted, workflow, work.now)
-    line.full_period_from, line.full_period_to = full_period
-    line.quantity = quantity
-    await rate_if_flat(work.session, line)

@@ -21,7 +21,7 @@ from dashboard.billing.invoice_rows import (
     touch,
 )
 from dashboard.billing.line_rating import USAGE_KIND
-from dashboard.billing.lines import add_up, fill_line, make_line, rate_if_flat
+from dashboard.billing.lines import add_up, change_line, make_line
 from dashboard.billing.numbering import gathering_number
 from dashboard.billing.overrides import customer_billing
 from dashboard.billing.sequences import GATHERING, next_number
@@ -76,11 +76,14 @@ async def create_pending_lines(work: Work, wanted: CreatePendingLines) -> Pendin
 
 
 async def update_pending_line(work: Work, line_id: str, wanted: PendingLineInput) -> InvoiceLine:
-    """Replaces what a waiting line says. Raises InvoiceLineNotFound once it is billed, and what making one raises."""
+    """Replaces what a waiting line says.
+
+    Raises InvoiceLineNotFound once it is billed, LineIsFixed for the terms of a line that is billed in part, and what
+    making one raises.
+    """
     line, row = await _pending_line(work, line_id)
     billing = await customer_billing(work.session, row.customer_id)
-    await fill_line(work.session, line, wanted, billing.workflow, work.now)
-    await rate_if_flat(work.session, line)
+    await change_line(work, line, wanted, billing.workflow, terms_are_fixed=line.period_from != line.full_period_from)
     await refresh_gathering(work, row, billing.workflow)
     work.audit("invoice.line_updated", "customer", row.customer_id, line=line.id, name=line.name)
     details = await detail_rows(work.session, [line.id])

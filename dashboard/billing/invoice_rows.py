@@ -306,6 +306,7 @@ def line_of(row: InvoiceLineRow, details: Sequence[DetailLineRow]) -> InvoiceLin
         metered_quantity=row.metered_quantity,
         metered_before=row.metered_before,
         subscription=row.subscription,
+        is_late_usage=row.is_late_usage,
     )
 
 

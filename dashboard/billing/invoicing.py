@@ -32,17 +32,19 @@ from dashboard.billing.invoice_rows import (
 from dashboard.billing.issues import WARNING
 from dashboard.billing.line_rating import FLAT_KIND, USAGE_KIND, terms_of
 from dashboard.billing.lines import add_up, apply_tax
-from dashboard.billing.metering import QUANTITIES, MeteredLine, Unmeasurable, issue_of_line, metered_line
+from dashboard.billing.metering import QUANTITIES, Unmeasurable, issue_of_line, metered_lines
 from dashboard.billing.numbering import draft_number
 from dashboard.billing.overrides import customer_billing
 from dashboard.billing.progressive import NothingToInvoice
 from dashboard.billing.sequences import DRAFT, next_number
 from dashboard.billing.tables import DetailLineRow, InvoiceLineRow, InvoiceRow
-from dashboard.billing.views import CustomerBilling, Invoice, InvoiceStatus, Workflow
+from dashboard.billing.views import CustomerBilling, Invoice, InvoiceStatus, Issue, Workflow
+from dashboard.catalog.prices import Price
 from dashboard.customers.queries import live_customer
 from dashboard.customers.views import Customer
 from dashboard.kit.calendar import Duration, Period
 from dashboard.kit.database import Work
+from dashboard.kit.errors import MeterdeskError
 from dashboard.kit.ids import new_id
 from dashboard.usage.meter_rules import Aggregation
 
@@ -110,15 +112,35 @@ def set_collected_at(row: InvoiceRow, at: datetime | None) -> None:
         row.due_at = due_at(workflow.auto_advance, Duration.parse(workflow.due_after), row.draft_until, None)
 
 
-async def measurable_lines(work: Work, gathering: InvoiceRow) -> dict[str, Aggregation]:
-    """Line id → how its meter adds up. A line that cannot be measured holds back itself, not what else is owed; an
-    issue of the gathering says why."""
-    usage = [line for line in await live_lines(work.session, gathering.id) if line.kind == USAGE_KIND]
-    asked = [await metered_line(work.session, line) for line in usage]
-    blocked = [one for one in asked if isinstance(one, Unmeasurable)]
-    issues = [issue_of_line(one.line_id, one.name, one.reason, WARNING) for one in blocked]
+@dataclass(frozen=True, slots=True)
+class BillableLine:
+    """A pending line of which nothing is wrong: its price can be read, its usage measured (`aggregation` says how)."""
+
+    line: InvoiceLineRow
+    price: Price
+    aggregation: Aggregation | None
+
+
+async def billable_lines(work: Work, gathering: InvoiceRow) -> list[BillableLine]:
+    """The pending lines that can be billed when their time comes. One that cannot holds back itself, not what else is
+    owed; an issue of the gathering says why."""
+    lines = await live_lines(work.session, gathering.id)
+    asked = await metered_lines(work.session, [line for line in lines if line.kind == USAGE_KIND])
+    metered = {one.line_id: one for one in asked}
+    found: list[BillableLine] = []
+    issues: list[Issue] = []
+    for line in lines:
+        one = metered.get(line.id)
+        try:
+            price = terms_of(line).price
+            if isinstance(one, Unmeasurable):
+                raise one.reason
+        except MeterdeskError as reason:
+            issues.append(issue_of_line(line.id, line.name, reason, WARNING))
+            continue
+        found.append(BillableLine(line, price, one.meter.aggregation if one else None))
     await set_issues(work, gathering, QUANTITIES, issues)
-    return {one.line_id: one.meter.aggregation for one in asked if isinstance(one, MeteredLine)}
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,20 +164,18 @@ async def _due_pieces(
 ) -> list[_Piece]:
     progressive = workflow.progressive_billing if wanted.progressive_billing is None else wanted.progressive_billing
     pieces: list[_Piece] = []
-    metered = await measurable_lines(work, gathering)
-    for line in await live_lines(work.session, gathering.id):
+    for one in await billable_lines(work, gathering):
+        line = one.line
         if chosen is not None and line.id not in chosen:
             continue
         if wanted.before_its_date and line.kind == FLAT_KIND:
             pieces.append(_Piece(line, Period(line.period_from, line.period_to), line.invoice_at))
             continue
-        if line.kind == USAGE_KIND and line.id not in metered:
-            continue
         candidate = BillableCandidate(
-            price=terms_of(line).price,
+            price=one.price,
             service_period=Period(line.period_from, line.period_to),
             invoice_at=line.invoice_at,
-            aggregation=metered.get(line.id),
+            aggregation=one.aggregation,
             was_split=line.period_from != line.full_period_from,
         )
         period = billable_period(candidate, cutoff, progressive_billing=progressive)

@@ -1,5 +1,6 @@
 """What the worker runs for this room. Every job is safe to repeat."""
 
+import logging
 from datetime import timedelta
 
 from dashboard.billing.advance import advance_invoice
@@ -7,7 +8,7 @@ from dashboard.billing.desk import BillingDesk
 from dashboard.billing.errors import NoBillingProfile
 from dashboard.billing.gathering import due_for_collection, gathering_rows, lock_billing_of, refresh_gathering
 from dashboard.billing.invoice_inputs import InvoicePendingLines
-from dashboard.billing.invoicing import ADVANCE_JOB, invoice_pending_lines, measurable_lines
+from dashboard.billing.invoicing import ADVANCE_JOB, billable_lines, invoice_pending_lines
 from dashboard.billing.overrides import customer_billing
 from dashboard.billing.progressive import NothingToInvoice
 from dashboard.billing.queries import due_for_advance
@@ -15,6 +16,8 @@ from dashboard.customers.errors import CustomerDeleted
 from dashboard.kit.database import SYSTEM
 
 COLLECT_JOB = "invoice.collect"
+
+_log = logging.getLogger(__name__)
 
 NOT_DUE_AFTER_ALL = timedelta(hours=1)
 """A line may reach its date before it can be billed (a volume price in mid-period); then it is looked at this often."""
@@ -33,6 +36,10 @@ async def collect(desk: BillingDesk, customer_id: str) -> None:
             await invoice_pending_lines(work, wanted, bypass_alignment=False)
     except (NothingToInvoice, NoBillingProfile, CustomerDeleted):
         await _look_later(desk, customer_id)
+    except Exception as error:
+        # A fault of ours must not stand in the way of customers who are due later; the log tells; it is tried again.
+        _log.error("collecting the lines of customer %s failed", customer_id, exc_info=error)
+        await _put_off(desk, customer_id)
 
 
 async def sweep(desk: BillingDesk) -> int:
@@ -53,11 +60,18 @@ async def sweep(desk: BillingDesk) -> int:
     return len(invoices) + len(customers)
 
 
+async def _put_off(desk: BillingDesk, customer_id: str) -> None:
+    async with desk.database.transaction(SYSTEM) as work:
+        await lock_billing_of(work, customer_id)
+        for row in await gathering_rows(work.session, customer_id):
+            row.wake_at = work.now + NOT_DUE_AFTER_ALL
+
+
 async def _look_later(desk: BillingDesk, customer_id: str) -> None:
     async with desk.database.transaction(SYSTEM) as work:
         await lock_billing_of(work, customer_id)
         for row in await gathering_rows(work.session, customer_id):
-            await measurable_lines(work, row)
+            await billable_lines(work, row)
             try:
                 billing = await customer_billing(work.session, customer_id)
                 await refresh_gathering(work, row, billing.workflow)

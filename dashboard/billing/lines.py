@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from dashboard.billing.documents import tax_from_json, to_json
-from dashboard.billing.errors import FeatureHasNoMeter, ZeroAmount
+from dashboard.billing.errors import FeatureHasNoMeter, LineIsFixed, ZeroAmount
 from dashboard.billing.invoice_inputs import PendingLineInput
 from dashboard.billing.invoice_rows import detail_rows, set_totals
 from dashboard.billing.line_rating import FLAT_KIND, USAGE_KIND, rate_flat, take_over, terms_of, totals_of_lines
@@ -36,13 +36,14 @@ async def make_line(
     *,
     managed_by: str = MANUAL,
     reference: str | None = None,
+    is_metered: bool = True,
 ) -> InvoiceLineRow:
-    """A new line, priced if it is flat.
+    """A new line, priced if it is flat. With `is_metered` False nobody asks yet whether its usage can be measured.
 
     Raises ZeroAmount, AmountTooLarge, BadPrice, UnknownTaxCode, FeatureNotFound, FeatureHasNoMeter, InvalidInput.
     """
     line = blank_line(invoice, wanted, work.now, managed_by=managed_by, reference=reference)
-    await fill_line(work.session, line, wanted, workflow, work.now)
+    await fill_line(work.session, line, wanted, workflow, work.now, is_metered=is_metered)
     work.session.add(line)
     await work.session.flush()
     await rate_if_flat(work.session, line)
@@ -95,7 +96,8 @@ async def fill_line(
 ) -> None:
     """Writes what is wanted into a line, checked. Raises what `make_line` raises.
 
-    With `is_metered` False the quantity of usage is simply given, as in a simulation.
+    With `is_metered` False nobody asks whether usage can be measured: its quantity is given, as in a simulation, or it
+    is asked when the line is collected.
     """
     line.name = wanted.name
     line.description = wanted.description
@@ -116,6 +118,31 @@ async def fill_line(
     tax = await resolved_tax(session, wanted.tax.to_tax_config(), field="tax.tax_code_id")
     line.tax, line.tax_code_id = to_json(tax), tax.tax_code_id
     await apply_tax(session, [line], workflow)
+
+
+async def change_line(
+    work: Work, line: InvoiceLineRow, wanted: PendingLineInput, workflow: Workflow, *, terms_are_fixed: bool
+) -> None:
+    """Replaces what a line says. With `terms_are_fixed`, as in a piece of a line, price, feature and period stay.
+
+    Raises LineIsFixed where they would not, and what `make_line` raises.
+    """
+    if not terms_are_fixed:
+        await fill_line(work.session, line, wanted, workflow, work.now)
+        await rate_if_flat(work.session, line)
+        return
+    same_terms = (
+        price_from_json(wanted.price) == price_from_json(line.price)
+        and wanted.feature_key == line.feature_key
+        and (wanted.period_from, wanted.period_to) == (line.period_from, line.period_to)
+    )
+    if not same_terms:
+        raise LineIsFixed(f"The price, feature and period of “{line.name}” come from elsewhere.", field="lines")
+    full_period, quantity = (line.full_period_from, line.full_period_to), line.quantity
+    await fill_line(work.session, line, wanted, workflow, work.now)
+    line.full_period_from, line.full_period_to = full_period
+    line.quantity = quantity
+    await rate_if_flat(work.session, line)
 
 
 async def apply_tax(session: AsyncSession, lines: Iterable[InvoiceLineRow], workflow: Workflow) -> None:
@@ -148,8 +175,10 @@ def add_up(invoice: InvoiceRow, lines: Sequence[InvoiceLineRow]) -> None:
     """Sets an invoice's totals and period from its live lines. What the provider said of tax is forgotten."""
     live = [line for line in lines if line.deleted_at is None]
     set_totals(invoice, totals_of_lines(live))
-    invoice.period_from = min((line.period_from for line in live), default=None)
-    invoice.period_to = max((line.period_to for line in live), default=None)
+    # What is settled of earlier periods does not make the invoice one about them.
+    own = [line for line in live if not line.is_late_usage] or live
+    invoice.period_from = min((line.period_from for line in own), default=None)
+    invoice.period_to = max((line.period_to for line in own), default=None)
 
 
 async def family_of(session: AsyncSession, line: InvoiceLineRow) -> list[tuple[InvoiceLineRow, InvoiceRow]]:

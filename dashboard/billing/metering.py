@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -32,6 +33,11 @@ class MeteredLine:
     filters: dict[str, tuple[str, ...]]
     line: InvoiceLineRow
 
+    @property
+    def measured_with(self) -> dict[str, Any]:
+        """What a line keeps of how it was measured."""
+        return {"meter_id": self.meter.id, "filters": {name: list(values) for name, values in self.filters.items()}}
+
 
 @dataclass(frozen=True, slots=True)
 class Unmeasurable:
@@ -42,18 +48,32 @@ class Unmeasurable:
     reason: MeterdeskError
 
 
-async def metered_line(session: AsyncSession, line: InvoiceLineRow) -> MeteredLine | Unmeasurable:
-    """What to ask the event store for a line."""
-    try:
-        feature = await _feature(session, line)
-        if feature is None:
-            raise FeatureNotFound(f"There is no feature {line.feature_key!r}.")
-        if feature.meter_id is None:
-            raise FeatureHasNoMeter(f"The feature {feature.key} has no meter.")
-        meter = await get_meter(session, feature.meter_id)
-    except MeterdeskError as reason:
-        return Unmeasurable(line.id, line.name, reason)
-    subjects = usage_names(await get_customer(session, line.customer_id))
+async def metered_lines(session: AsyncSession, lines: Sequence[InvoiceLineRow]) -> list[MeteredLine | Unmeasurable]:
+    """What to ask the event store for lines of one customer, in their order."""
+    if not lines:
+        return []
+    features = await features_by_key(session, {line.feature_key for line in lines if line.feature_key})
+    subjects = usage_names(await get_customer(session, lines[0].customer_id))
+    meters: dict[str, Meter | MeterdeskError] = {}
+    for feature in features.values():
+        if feature.meter_id is not None and feature.meter_id not in meters:
+            try:
+                meters[feature.meter_id] = await get_meter(session, feature.meter_id)
+            except MeterdeskError as reason:
+                meters[feature.meter_id] = reason
+    return [_asked(line, features.get(line.feature_key or ""), meters, subjects) for line in lines]
+
+
+def _asked(
+    line: InvoiceLineRow, feature: Feature | None, meters: dict[str, Meter | MeterdeskError], subjects: tuple[str, ...]
+) -> MeteredLine | Unmeasurable:
+    if feature is None:
+        return Unmeasurable(line.id, line.name, FeatureNotFound(f"There is no feature {line.feature_key!r}."))
+    if feature.meter_id is None:
+        return Unmeasurable(line.id, line.name, FeatureHasNoMeter(f"The feature {feature.key} has no meter."))
+    meter = meters[feature.meter_id]
+    if isinstance(meter, MeterdeskError):
+        return Unmeasurable(line.id, line.name, meter)
     return MeteredLine(line.id, meter, subjects, dict(feature.filters), line)
 
 
@@ -72,9 +92,3 @@ async def quantities_so_far(store: EventStore, lines: Sequence[MeteredLine]) -> 
         else Decimal(0)
         for one in lines
     }
-
-
-async def _feature(session: AsyncSession, line: InvoiceLineRow) -> Feature | None:
-    if line.feature_key is None:
-        return None
-    return (await features_by_key(session, [line.feature_key])).get(line.feature_key)

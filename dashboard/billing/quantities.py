@@ -9,9 +9,17 @@ from dashboard.billing.desk import BillingDesk
 from dashboard.billing.invoice_rows import detail_rows, live_lines
 from dashboard.billing.invoicing_app import InvoicingAppError, Trouble
 from dashboard.billing.issues import CRITICAL
+from dashboard.billing.late_usage import (
+    LateUsage,
+    correction_line,
+    counted_so_far,
+    describe,
+    invoiced_periods,
+    late_usage_of,
+)
 from dashboard.billing.line_rating import USAGE_KIND, priced_in, rate_usage, rated_lines_of
 from dashboard.billing.lines import add_up, family_of, rate_if_flat, store_rating
-from dashboard.billing.metering import MeteredLine, Unmeasurable, issue_of_line, metered_line, quantities_so_far
+from dashboard.billing.metering import MeteredLine, Unmeasurable, issue_of_line, metered_lines, quantities_so_far
 from dashboard.billing.rating.lines import RatedLine
 from dashboard.billing.tables import InvoiceLineRow, InvoiceRow
 from dashboard.billing.views import InvoiceStatus, Issue
@@ -28,21 +36,40 @@ _NOT_FIXED_YET = (
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Line id → everything metered up to its end; and the lines whose quantity nobody can tell."""
+    """Lines that could be measured, with everything metered up to their end; and those whose quantity nobody can tell.
 
+    `late` is what periods that are invoiced already measure differently now.
+    """
+
+    lines: dict[str, MeteredLine]
     quantities: dict[str, Decimal]
     issues: tuple[Issue, ...]
+    late: tuple[LateUsage, ...]
 
 
 async def measure(desk: BillingDesk, invoice_id: str) -> Measured:
-    """Asks the event store for every metered line. No transaction is open meanwhile."""
+    """Asks the event store for every metered line and for periods invoiced lately, while no transaction is open."""
     async with desk.database.read() as session:
+        invoice = await session.get_one(InvoiceRow, invoice_id)
         lines = [line for line in await live_lines(session, invoice_id) if line.kind == USAGE_KIND]
-        asked = [await metered_line(session, line) for line in lines]
-    known = [one for one in asked if isinstance(one, MeteredLine)]
-    quantities = await quantities_so_far(desk.event_store, known) if known else {}
-    unknown = [one for one in asked if isinstance(one, Unmeasurable)]
-    return Measured(quantities, tuple(issue_of_line(one.line_id, one.name, one.reason, CRITICAL) for one in unknown))
+        before = await invoiced_periods(session, invoice, desk.database.clock.now())
+        counted = await counted_so_far(session, [line.root_id for line in before])
+        asked = await metered_lines(session, [*lines, *before])
+    known = {one.line_id: one for one in asked if isinstance(one, MeteredLine)}
+    quantities = await quantities_so_far(desk.event_store, list(known.values())) if known else {}
+    own = {line.id for line in lines}
+    late = [
+        late_usage_of(one, quantities[line_id], counted[one.line.root_id])
+        for line_id, one in known.items()
+        if line_id not in own
+    ]
+    unknown = [one for one in asked if isinstance(one, Unmeasurable) and one.line_id in own]
+    return Measured(
+        known,
+        {line_id: quantity for line_id, quantity in quantities.items() if line_id in own},
+        tuple(issue_of_line(one.line_id, one.name, one.reason, CRITICAL) for one in unknown),
+        tuple(one for one in late if one is not None),
+    )
 
 
 async def fix_quantities(work: Work, row: InvoiceRow, measured: Measured) -> tuple[Issue, ...]:
@@ -51,23 +78,29 @@ async def fix_quantities(work: Work, row: InvoiceRow, measured: Measured) -> tup
     Raises InvoicingAppError (transient) while an earlier piece of one of its lines is not fixed yet.
     """
     issues = list(measured.issues)
-    lines = await live_lines(work.session, row.id)
-    for line in lines:
+    for line in await live_lines(work.session, row.id):
         try:
             if line.id in measured.quantities:
+                line.measured_with = measured.lines[line.id].measured_with
                 await _rate_metered(work.session, line, measured.quantities[line.id])
             else:
                 await rate_if_flat(work.session, line)
         except MeterdeskError as reason:
             issues.append(issue_of_line(line.id, line.name, reason, CRITICAL))
-    add_up(row, lines)
+    for late in measured.late:
+        line = await correction_line(work, row, late)
+        if line is not None:
+            await _rate_metered(work.session, line, late.quantity)
+    add_up(row, await live_lines(work.session, row.id))
     row.quantities_fixed_at = None if issues else work.now
     return tuple(issues)
 
 
 async def _rate_metered(session: AsyncSession, line: InvoiceLineRow, cumulative: Decimal) -> None:
     before = [
-        (piece, invoice) for piece, invoice in await family_of(session, line) if piece.period_to <= line.period_from
+        (piece, invoice)
+        for piece, invoice in await family_of(session, line)
+        if line.is_late_usage or piece.period_to <= line.period_from
     ]
     if any(invoice.status in _NOT_FIXED_YET for _, invoice in before):
         raise InvoicingAppError(
@@ -82,4 +115,12 @@ async def _rate_metered(session: AsyncSession, line: InvoiceLineRow, cumulative:
     line.metered_before = metered_before
     line.metered_quantity = cumulative - metered_before
     line.quantity = priced_in(line, cumulative, metered_before)
-    await store_rating(session, line, rate_usage(line, cumulative, booked, waived))
+    result = rate_usage(line, cumulative, booked, waived)
+    if line.is_late_usage and not line.metered_quantity and not result.lines:
+        # What was late is gone again.
+        await session.delete(line)
+        await session.flush()
+        return
+    if line.is_late_usage:
+        describe(line, next(piece.name for piece, _ in before if not piece.is_late_usage), line.metered_quantity)
+    await store_rating(session, line, result)

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index, false, text
 from sqlmodel import Field
 
 from dashboard.billing.columns import Money
@@ -186,7 +186,8 @@ class InvoiceLineRow(Row, table=True):
     """What a customer is charged for. A line that is billed in pieces is a family under `root_id`.
 
     `quantity` is given by hand, or what was priced; `metered_quantity` belongs to this piece, `metered_before` to the
-    pieces before it. `reference` is another room's own name for the line, unique while the line lives.
+    pieces before it; `measured_with` is the meter and filters that counted. A piece that `is_late_usage` settles what
+    came after its period was invoiced. `reference` is another room's own name for the line, unique while it lives.
     """
 
     __tablename__ = "invoice_line"
@@ -220,6 +221,8 @@ class InvoiceLineRow(Row, table=True):
     quantity: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     metered_quantity: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     metered_before: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    measured_with: dict[str, Any] | None = Field(default=None, sa_type=JsonDocument)
+    is_late_usage: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     period_from: datetime = Field(sa_type=Timestamp)
     period_to: datetime = Field(sa_type=Timestamp)
     full_period_from: datetime = Field(sa_type=Timestamp)

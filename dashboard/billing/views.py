@@ -225,6 +225,8 @@ class InvoiceLine:
     metered_quantity: Decimal | None = None
     metered_before: Decimal | None = None
     subscription: dict[str, Any] | None = field(default=None, hash=False)
+    is_late_usage: bool = False
+    """It settles what arrived, or was corrected, after its period was invoiced."""
 
 
 @dataclass(frozen=True, slots=True)

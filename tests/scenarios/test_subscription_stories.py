@@ -1,154 +1,26 @@
 """Subscriptions told as stories: given a plan, usage and a date, then these lines and these totals."""
 
-import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
-from dashboard.billing.invoice_inputs import InvoicePendingLines
 from dashboard.billing.invoice_list import InvoiceFilter, list_invoices
 from dashboard.billing.progressive import NothingToInvoice
-from dashboard.billing.queries import pending_of_customer
-from dashboard.billing.service import invoice_pending_lines
 from dashboard.billing.subscription_sync import sync_due_subscriptions
-from dashboard.billing.views import Invoice, InvoiceStatus
-from dashboard.catalog.features import create_feature
-from dashboard.catalog.plan_inputs import CreateFeature, CreatePlan
-from dashboard.catalog.plans import create_plan, get_plan, publish_plan
-from dashboard.customers.views import Customer
-from dashboard.kit.database import Database
+from dashboard.billing.views import InvoiceStatus
+from dashboard.catalog.plan_inputs import CreatePlan
+from dashboard.catalog.plans import create_plan, get_plan
 from dashboard.kit.inputs import parse_input
 from dashboard.subscriptions.errors import AlreadySubscribed, BillingSetupInvalid, PlanNotActive
-from dashboard.subscriptions.inputs import ChangeSubscription, CreateSubscription
-from dashboard.subscriptions.service import (
-    SubscriptionDesk,
-    cancel_subscription,
-    change_subscription,
-    create_subscription,
-    unschedule_cancelation,
-)
-from dashboard.usage.inputs import CreateMeter
-from dashboard.usage.meter_rules import Aggregation
-from dashboard.usage.service import create_meter
-from dashboard.usage.sql_event_store import SqlEventStore
-from dashboard.usage.views import UsageEvent
-from tests.billing_house import House
+from dashboard.subscriptions.service import cancel_subscription, unschedule_cancelation
 from tests.billing_house import house as house
-from tests.cast import ANN, Cast, bring_cast
+from tests.cast import ANN
+from tests.scenarios.story import NEW_YEAR, Story, fee, lines_of, usage
+from tests.scenarios.story import story as story
 
-NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@dataclass
-class Readiness:
-    """Says what it is told to say."""
-
-    lacking: tuple[str, str] | None = None
-    asked: list[str] = field(default_factory=list)
-
-    async def __call__(self, customer_id: str) -> tuple[str, str] | None:
-        self.asked.append(customer_id)
-        return self.lacking
-
-
-class Story:
-    """A house with a meter of tokens, and a clock that is moved from month to month."""
-
-    def __init__(self, house: House, cast: Cast, store: SqlEventStore) -> None:
-        self.house = house
-        self.cast = cast
-        self.store = store
-        self.readiness = Readiness()
-        self.desk = SubscriptionDesk(house.database, self.readiness)
-        self._events = 0
-
-    async def plan(self, key: str, *rate_cards: dict, **changes: object) -> str:
-        """A published plan with one endless phase."""
-        document = {
-            "key": key,
-            "name": key.capitalize(),
-            "currency": "USD",
-            "billing_cadence": "P1M",
-            "phases": [{"key": "default", "name": "Default", "rate_cards": rate_cards}],
-            **changes,
-        }
-        async with self.house.database.transaction(ANN) as work:
-            draft = await create_plan(work, parse_input(CreatePlan, document))
-            return (await publish_plan(work, draft.id)).id
-
-    async def subscribe(self, customer: Customer, plan: str, **changes: object):
-        wanted = parse_input(CreateSubscription, {"customer_id": customer.id, "plan": plan, **changes})
-        subscription = await create_subscription(self.desk, ANN, wanted)
-        await sync_due_subscriptions(self.house.desk)
-        return subscription
-
-    async def use(self, tokens: int, at: datetime, subject: str = "acme") -> None:
-        self._events += 1
-        data = json.dumps({"tokens": tokens})
-        await self.store.ingest([UsageEvent(f"e{self._events}", "app", "prompt", subject, at, data, at)])
-
-    async def at(self, moment: datetime) -> None:
-        """Moves the clock there, and lets happen what falls due."""
-        self.house.clock.move_to(moment)
-        await sync_due_subscriptions(self.house.desk)
-
-    async def bill(self, customer: Customer) -> Invoice:
-        """What the worker does on the day: collects, waits for late usage, and sends."""
-        async with self.house.database.transaction(ANN) as work:
-            wanted = InvoicePendingLines(customer_id=customer.id)
-            (draft,) = await invoice_pending_lines(work, wanted)
-        return await self.house.advance(draft.id)
-
-    async def pending(self, customer: Customer) -> dict[str, str]:
-        async with self.house.database.read() as session:
-            found = await pending_of_customer(session, customer.id, self.house.clock.now())
-        return {f"{line.name} {line.invoice_at:%d %b}": line.managed_by for one in found for line in one.lines}
-
-
-@pytest.fixture
-async def story(house: House, tmp_path: Path) -> AsyncIterator[Story]:
-    house.clock.move_to(NEW_YEAR)
-    events = Database(f"sqlite:///{tmp_path}/events.db", clock=house.clock)
-    store = SqlEventStore(events)
-    await store.prepare()
-    house.desk.event_store = store
-    cast = await bring_cast(house.database, collection_interval="PT0S")
-    await create_meter(
-        house.database,
-        store,
-        ANN,
-        CreateMeter(key="tokens", event_type="prompt", aggregation=Aggregation.SUM, value_property="$.tokens"),
-    )
-    async with house.database.transaction(ANN) as work:
-        await create_feature(work, CreateFeature(key="tokens", name="Tokens", meter="tokens"))
-    yield Story(house, cast, store)
-    await store.close()
-    await events.close()
-
-
-BASE_FEE = {
-    "key": "base",
-    "name": "Base fee",
-    "type": "flat_fee",
-    "billing_cadence": "P1M",
-    "price": {"type": "flat", "amount": "30"},
-}
-TOKENS = {
-    "key": "tokens",
-    "name": "Tokens",
-    "type": "usage_based",
-    "feature_key": "tokens",
-    "billing_cadence": "P1M",
-    "price": {"type": "unit", "amount": "0.01"},
-}
-
-
-def lines_of(invoice: Invoice) -> dict[str, Decimal]:
-    return {line.name: line.totals.before_tax for line in invoice.lines}
+BASE_FEE = fee()
+TOKENS = usage()
 
 
 async def test_a_monthly_plan_bills_its_fee_in_advance_and_its_usage_afterwards(story: Story):
@@ -200,23 +72,6 @@ async def test_a_subscription_from_the_31st_bills_on_the_last_day_of_shorter_mon
         datetime(2026, 3, 31, tzinfo=UTC),
         datetime(2026, 4, 30, tzinfo=UTC),
     ]
-
-
-async def test_an_upgrade_in_mid_month_starts_the_new_plan_on_the_old_anchor_and_prorates_it(story: Story):
-    await story.plan("team", BASE_FEE)
-    await story.plan("business", {**BASE_FEE, "price": {"type": "flat", "amount": "310"}})
-    acme = story.cast.acme
-    old = await story.subscribe(acme, "team")
-    await story.bill(acme)
-    await story.at(NEW_YEAR + timedelta(days=21))
-    ended, new = await change_subscription(
-        story.desk, ANN, old.id, ChangeSubscription(plan="business", timing="immediate")
-    )
-    await sync_due_subscriptions(story.house.desk)
-    assert ended.active_to == new.active_from == NEW_YEAR + timedelta(days=21)
-    assert new.billing_anchor == NEW_YEAR
-    # 10 of January's 31 days are left: 310 × 10 ÷ 31.
-    assert lines_of(await story.bill(acme)) == {"Base fee": Decimal(100)}
 
 
 async def test_making_lines_again_makes_none_twice(story: Story):
