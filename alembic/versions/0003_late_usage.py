@@ -1,7 +1,7 @@
 """Invoice lines that settle late usage
 
-Revision: 0002
-After: 0001
+Revision: 0003
+After: 0002
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from sqlalchemy.dialects import postgresql
 
 from alembic import op
 
-revision = '0002'
-down_revision = '0001'
+revision = '0003'
+down_revision = '0002'
 branch_labels = None
 depends_on = None
 
