@@ -20,11 +20,15 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
 class CreateSubscription(Input):
-    """Put a customer on a plan: by id, or by key and (if not the active one) version."""
+    """Put a customer on a plan: by id, or by key and (if not the active one) version.
+
+    With `is_custom` the plan is a draft whose terms are for this customer alone: it is copied and stays a draft.
+    """
 
     customer_id: str
     plan: str
     plan_version: int | None = None
+    is_custom: bool = False
     starting_phase: str | None = None
     timing: Literal["immediate"] | Moment = "immediate"
     billing_anchor: Moment | None = None

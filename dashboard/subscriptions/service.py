@@ -51,7 +51,7 @@ class SubscriptionDesk:
 
 
 async def create_subscription(desk: SubscriptionDesk, actor: Actor, wanted: CreateSubscription) -> Subscription:
-    """Puts a customer on a plan.
+    """Puts a customer on a plan, or on the terms of a draft that nobody else gets.
 
     Raises CustomerNotFound, CustomerDeleted, PlanNotFound, PlanNotActive, TimingNotPossible, AlreadySubscribed,
     BillingSetupInvalid (with what the customer lacks, and the remedy).
@@ -59,7 +59,8 @@ async def create_subscription(desk: SubscriptionDesk, actor: Actor, wanted: Crea
     now = desk.database.clock.now()
     async with desk.database.read() as session:
         customer = await live_customer(session, wanted.customer_id)
-        plan = _in_effect(await get_plan(session, wanted.plan, now=now, version=wanted.plan_version))
+        plan = await get_plan(session, wanted.plan, now=now, version=wanted.plan_version)
+    plan = _finished_draft(plan) if wanted.is_custom else _in_effect(plan)
     await _check_readiness(desk, customer.id, plan)
     async with desk.database.transaction(actor) as work:
         start = _start(wanted.timing, work.now)
@@ -73,6 +74,7 @@ async def create_subscription(desk: SubscriptionDesk, actor: Actor, wanted: Crea
             name=wanted.name,
             description=wanted.description,
             metadata=wanted.metadata,
+            is_custom=wanted.is_custom,
         )
 
 
@@ -179,14 +181,15 @@ async def _insert(
     description: str | None,
     metadata: dict[str, str],
     previous_id: str | None = None,
+    is_custom: bool = False,
 ) -> Subscription:
     await _lock_customer(work, customer_id)
     row = SubscriptionRow(
         id=new_id(),
         customer_id=customer_id,
-        plan_id=plan.id,
-        plan_key=plan.key,
-        plan_version=plan.version,
+        plan_id=None if is_custom else plan.id,
+        plan_key=None if is_custom else plan.key,
+        plan_version=None if is_custom else plan.version,
         name=name or plan.name,
         description=description,
         currency=plan.currency,
@@ -212,6 +215,20 @@ async def _insert(
 def _in_effect(plan: Plan) -> Plan:
     if plan.status is not PlanStatus.ACTIVE:
         raise PlanNotActive(f"Version {plan.version} of {plan.key} is {plan.status.value}.", field="plan")
+    return plan
+
+
+def _finished_draft(plan: Plan) -> Plan:
+    if plan.status is not PlanStatus.DRAFT:
+        raise PlanNotActive(
+            f"Version {plan.version} of {plan.key} is {plan.status.value}; terms for one customer come from a draft.",
+            remedy="Make the next version of the plan, or a new plan, and leave it a draft.",
+            field="plan",
+        )
+    if plan.issues:
+        raise PlanNotActive(
+            f"{plan.name} is not ready yet: {plan.issues[0].message}", remedy="Mend the draft first.", field="plan"
+        )
     return plan
 
 

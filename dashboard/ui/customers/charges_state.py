@@ -25,6 +25,7 @@ from dashboard.ui.sessions import acting
 from dashboard.ui.views import Moment, day, moment
 
 INVOICES_SHOWN = 5
+USAGE_KIND = "usage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ def _pending(line: InvoiceLine, currency: str, now: datetime) -> PendingRow:
     return PendingRow(
         id=line.id,
         name=line.name,
-        detail=quantity if line.kind == "flat_fee" else "by usage",
+        detail="" if line.kind == USAGE_KIND else quantity,
         period=f"{line.period_from:%d %b %Y} – {line.period_to:%d %b %Y}",
         due=day(line.invoice_at, now),
         amount=format_money(line.totals.before_tax, currency) if is_rated else "at collection",

@@ -9,6 +9,8 @@ from dashboard.ui.customers.charges_section import charges_section
 from dashboard.ui.customers.charges_state import ChargesState
 from dashboard.ui.customers.detail_state import CheckoutRow, CustomerState, HitRow, Need
 from dashboard.ui.customers.forms import customer_fields
+from dashboard.ui.customers.usage_section import usage_section
+from dashboard.ui.customers.usage_state import CustomerUsageState
 from dashboard.ui.routes import page
 from dashboard.ui.shell_state import ShellState
 
@@ -26,7 +28,7 @@ CHECKOUTS = {
     title="Customer",
     name=S.customer.name,
     parent="/customers",
-    on_load=[S.load, CustomerBillingState.load, ChargesState.load],
+    on_load=[S.load, CustomerBillingState.load, ChargesState.load, CustomerUsageState.load],
 )
 def customer() -> rx.Component:
     return rx.cond(
@@ -58,6 +60,7 @@ def _customer() -> rx.Component:
         rx.cond(S.checkout_url != "", _fresh_checkout(), rx.fragment()),
         _readiness(),
         ui.grid(_stripe_card(), billing_section()),
+        usage_section(),
         charges_section(),
         _details_card(),
         ui.inline(api_call_button("customer-api")),

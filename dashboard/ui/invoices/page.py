@@ -22,7 +22,7 @@ COLUMNS = [
 @rx.memo
 def invoice_row(row: rx.Var[InvoiceRow]) -> rx.Component:
     return ui.row(
-        ui.cell(ui.row_link(row.number, href=row.href)),
+        ui.cell(ui.row_link(row.number, href=row.href), class_name="sm:whitespace-nowrap"),
         ui.cell(ui.link(row.customer, href=row.customer_href, class_name="relative")),
         ui.cell(
             ui.inline(

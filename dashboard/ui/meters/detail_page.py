@@ -148,10 +148,14 @@ def _chart() -> rx.Component:
             role="img",
             aria_label="Usage over time; the table below has the figures",
         ),
-        rx.el.ul(
-            rx.foreach(S.series, _legend),
-            aria_label="Groups in the drawing",
-            class_name="flex flex-wrap gap-x-4 gap-y-1 text-[13px] text-muted",
+        ui.when_any(
+            S.series,
+            rx.el.ul(
+                rx.foreach(S.series, _legend),
+                aria_label="Groups in the drawing",
+                class_name="flex flex-wrap gap-x-4 gap-y-1 text-[13px] text-muted",
+            ),
+            rx.fragment(),
         ),
         title="Usage",
         actions=ui.link_button("See the events", href=S.events_href, size="small"),

@@ -58,7 +58,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`rows` by window and group in order of time; `total` as the meter adds up over all of it."""
+    """`rows` by window and group in order of time; `total` as the meter adds up over all of it, None for no value."""
 
     rows: tuple[tuple[Measurement, str], ...]
     total: Decimal | None
@@ -109,7 +109,8 @@ async def answer(backend: Backend, meter: Meter, asked: Question) -> Answer:
     whole = await query_meter(
         backend.event_store, meter, MeterQuery(from_at=asked.from_at, to_at=asked.to_at, subjects=subjects)
     )
-    total = whole[0].value if whole else None
+    nothing = ZERO if meter.aggregation in (Aggregation.SUM, Aggregation.COUNT) else None
+    total = whole[0].value if whole else nothing
     if asked.group == CUSTOMER:
         return Answer(await _by_customer(backend, meter, measured), total)
     return Answer(tuple((row, _group(row, asked.group)) for row in measured), total)

@@ -84,11 +84,25 @@ def subscriptions() -> rx.Component:
 def _form() -> rx.Component:
     return ui.form(
         ui.form_error(S.errors["form"]),
+        rx.cond(
+            S.errors["form"] & (S.chosen.id != ""),
+            ui.inline(ui.link_button("Open ", S.chosen.name, href="/customers/" + S.chosen.id, size="small")),
+            rx.fragment(),
+        ),
         _customer(),
         rx.cond(
             S.plans.length() > 0,  # pyright: ignore[reportAttributeAccessIssue]
-            ui.select_field("plan", "Plan", S.plans, errors=S.errors, empty="Choose a plan"),
-            ui.callout("Publish a plan first: only versions in effect can be subscribed to.", tone="warning"),
+            ui.select_field(
+                "plan",
+                "Plan",
+                S.plans,
+                errors=S.errors,
+                empty="Choose a plan",
+                hint="For terms of its own, build a draft under Plans and leave it unpublished: it stands here too.",
+            ),
+            ui.callout(
+                "Build a plan first: a published one is for everybody, a draft can be for one customer.", tone="warning"
+            ),
         ),
         ui.grid(
             ui.text_field(

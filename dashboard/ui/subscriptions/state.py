@@ -31,6 +31,8 @@ SORTS = ["name", "active_from", "created_at"]
 TABS = {"": "All", "active": "Active", "canceled": "Ends soon", "scheduled": "Scheduled", "inactive": "Ended"}
 HITS = 6
 PLANS_OFFERED = 500
+CUSTOM = "custom:"
+"""Before the id of a draft whose terms are for one customer alone."""
 
 
 class SubscriptionsState(rx.State):
@@ -79,10 +81,15 @@ class SubscriptionsState(rx.State):
         backend = running()
         wanted = Address.of(self).text("customer")
         async with backend.database.read() as session:
-            active = await list_plans(
-                session, PageRequest(size=PLANS_OFFERED), now=backend.clock.now(), statuses=[PlanStatus.ACTIVE]
-            )
+            now, many = backend.clock.now(), PageRequest(size=PLANS_OFFERED)
+            active = await list_plans(session, many, now=now, statuses=[PlanStatus.ACTIVE])
+            drafts = await list_plans(session, many, now=now, statuses=[PlanStatus.DRAFT])
         self.plans = [ui.Option(one.id, f"{one.name}, version {one.version} ({one.currency})") for one in active.items]
+        self.plans += [
+            ui.Option(CUSTOM + one.id, f"Custom: draft of {one.name}, version {one.version} ({one.currency})")
+            for one in drafts.items
+            if not one.issues
+        ]
         self.chosen, self.errors, self.creating = CustomerHit("", "", ""), {}, True
         await self._find_customers("")
         if wanted:
@@ -189,9 +196,11 @@ def wanted_from(form: dict[str, Any], customer_id: str) -> CreateSubscription:
     """What the form asks for. Raises InvalidInput with the fields of the form."""
     if not customer_id:
         raise InvalidInput("Choose a customer.", field="customer_id")
+    plan = str(form.get("plan") or "")
     document = {
         "customer_id": customer_id,
-        "plan": str(form.get("plan") or ""),
+        "plan": plan.removeprefix(CUSTOM),
+        "is_custom": plan.startswith(CUSTOM),
         "timing": moment_from(form.get("timing"), "timing") or "immediate",
         "billing_anchor": moment_from(form.get("billing_anchor"), "billing_anchor"),
         "name": str(form.get("name") or "").strip() or None,

@@ -157,10 +157,14 @@ def _falling_due() -> rx.Component:
     )
 
 
-def _due(due: rx.Var[DueDate]) -> rx.Component:
+def _due(due: rx.Var[DueDate], place: rx.Var[int]) -> rx.Component:
     return rx.el.li(
         rx.el.div(
-            rx.el.h3(ui.date_time(due.day), class_name="font-medium text-ink"),
+            rx.el.h3(
+                ui.date_time(due.day),
+                rx.cond(place == 0, ui.badge("Next invoice", "info", "receipt-text"), rx.fragment()),
+                class_name="flex flex-wrap items-center gap-2 font-medium text-ink",
+            ),
             ui.money(due.total, class_name="font-semibold text-ink"),
             class_name="flex flex-wrap justify-between gap-x-4 border-b border-line pb-1.5",
         ),
