@@ -26,6 +26,7 @@ from dashboard.stripe_app.gateway import Gateways
 from dashboard.stripe_app.inbox import APPLY
 from dashboard.stripe_app.plug import StripePlug
 from dashboard.subscriptions.service import SubscriptionDesk
+from dashboard.usage.archive import EventArchive
 from dashboard.usage.event_schema import EVENT_FILE_PRAGMAS
 from dashboard.usage.event_store import EventStore
 from dashboard.usage.service import define_missing_meters
@@ -49,6 +50,7 @@ class Backend:
     database: Database
     secrets: SecretBox
     event_store: EventStore
+    event_archive: EventArchive
     jobs: Jobs
     stripe: StripeDesk
     billing: BillingDesk
@@ -87,7 +89,8 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
         closing.push_async_callback(limiter.close)
         stripe = _stripe_desk(settings, database, secrets, limiter)
         closing.push_async_callback(stripe.gateways.close)
-        event_store = await _event_store(settings, database, closing)
+        events = _events_database(settings, database, closing)
+        event_store = await _event_store(events, closing)
         locks = Locks(database)
         closing.push_async_callback(locks.close)
         billing = BillingDesk(database, StripePlug(stripe), event_store, locks)
@@ -98,6 +101,7 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
             database=database,
             secrets=secrets,
             event_store=event_store,
+            event_archive=EventArchive(events, settings.data_dir / "archive"),
             jobs=jobs,
             stripe=stripe,
             billing=billing,
@@ -133,15 +137,18 @@ def _stripe_desk(settings: Settings, database: Database, secrets: SecretBox, lim
     )
 
 
-async def _event_store(settings: Settings, database: Database, closing: AsyncExitStack) -> EventStore:
+def _events_database(settings: Settings, database: Database, closing: AsyncExitStack) -> Database:
     """Events beside the other tables on PostgreSQL; in a file of their own on SQLite, where one writer at a time is the
     rule and ingest must not hold up billing."""
     if not database.is_sqlite:
-        events = database
-    else:
-        file = (settings.data_dir / "events.db").resolve()
-        events = Database(f"sqlite:///{file}", clock=database.clock, pragmas=EVENT_FILE_PRAGMAS)
-        closing.push_async_callback(events.close)
+        return database
+    file = (settings.data_dir / "events.db").resolve()
+    events = Database(f"sqlite:///{file}", clock=database.clock, pragmas=EVENT_FILE_PRAGMAS)
+    closing.push_async_callback(events.close)
+    return events
+
+
+async def _event_store(events: Database, closing: AsyncExitStack) -> EventStore:
     store = SqlEventStore(events)
     await store.prepare()
     closing.push_async_callback(store.close)

@@ -15,6 +15,7 @@ COMMANDS = {
     "seed": ("dashboard.starting.commands:seed", "Fill in a demo company."),
     "apikey": ("dashboard.starting.commands:apikey", "Keys for programs."),
     "user": ("dashboard.starting.commands:user", "People who sign in."),
+    "events": ("dashboard.starting.event_commands:events", "Archive old usage events, and bring them back."),
     "doctor": ("dashboard.starting.commands:doctor", "Check this installation and say what to do."),
 }
 """Where each command lives. Loaded by name: the one that watches over a running Meterdesk shall weigh little."""

@@ -20,7 +20,7 @@ KEY_ROLES = [role.value for role in Role if role is not Role.OWNER]
 @click.command()
 def worker() -> None:
     """Only the worker (scale-out)."""
-    _prepared_settings()
+    prepared_settings()
     become("dashboard.worker")
 
 
@@ -37,7 +37,7 @@ def migrate_command() -> None:
 @click.option("--remove", is_flag=True, help="Take the demo company away again, as far as that is possible.")
 def seed(remove: bool) -> None:
     """Fill in a demo company: customers, plans, usage and invoices."""
-    _prepared_settings()
+    prepared_settings()
     become("dashboard.seed", *(["--remove"] if remove else []))
 
 
@@ -63,7 +63,7 @@ def apikey() -> None:
 @click.option("--role", type=click.Choice(KEY_ROLES), default=Role.ADMIN.value, show_default=True)
 def create_api_key(name: str, role: str) -> None:
     """Make an API key called NAME and print it, this one time."""
-    made = accounts.create_api_key(_prepared_settings(), name, role)
+    made = accounts.create_api_key(prepared_settings(), name, role)
     click.echo(f"API key {made.key.name!r} ({made.key.role}), shown this one time:", err=True)
     click.echo(made.token)
 
@@ -87,7 +87,7 @@ def create_user(email: str, name: str | None, role: str | None, password_stdin: 
     """Add EMAIL to the team and print their password, this one time."""
     password = _password(password_stdin)
     name = name or email.partition("@")[0] or email
-    person = accounts.create_person(_prepared_settings(), email, name, role, password)
+    person = accounts.create_person(prepared_settings(), email, name, role, password)
     click.echo(f"{person.email} is on the team ({person.role}).", err=True)
     _show(password, password_stdin)
 
@@ -98,12 +98,12 @@ def create_user(email: str, name: str | None, role: str | None, password_stdin: 
 def reset_password(email: str, password_stdin: bool) -> None:
     """Give EMAIL another password, for somebody who is locked out, and print it."""
     password = _password(password_stdin)
-    person = accounts.reset_password(_prepared_settings(), email, password)
+    person = accounts.reset_password(prepared_settings(), email, password)
     click.echo(f"{person.email} has a new password and is signed out everywhere.", err=True)
     _show(password, password_stdin)
 
 
-def _prepared_settings() -> Settings:
+def prepared_settings() -> Settings:
     """The settings, once the data directory and the database they name can be used."""
     settings = read_settings()
     prepare_data_dir(settings.data_dir)

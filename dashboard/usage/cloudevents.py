@@ -58,7 +58,7 @@ def read_events(body: bytes, now: datetime) -> list[UsageEvent]:
     for number, text in enumerate(texts):
         try:
             events.append(_event(_one.decode(text), now))
-        except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
+        except (msgspec.ValidationError, msgspec.DecodeError, ValueError, OverflowError) as error:
             refusals[f"[{number}]" if len(texts) > 1 else "event"] = str(error)
     if refusals:
         shown = dict(list(refusals.items())[:REFUSALS_SHOWN])

@@ -30,3 +30,22 @@ class MeterInUse(Conflict):
 class MeterFilling(Unavailable):
     code = "meter_filling"
     remedy = "Ask again in a moment."
+
+
+class NoSuchMonth(InvalidInput):
+    code = "no_such_month"
+    remedy = "Write a month such as 2026-03."
+
+
+class MonthArchived(Conflict):
+    code = "month_archived"
+
+
+class UsageStillNeeded(Conflict):
+    code = "usage_still_needed"
+    remedy = "Archive it once what needs it is invoiced."
+
+
+class ArchiveDamaged(Conflict):
+    code = "archive_damaged"
+    remedy = "Nothing was changed. Put back the file as it was written, from a backup."

@@ -10,6 +10,8 @@ from datetime import datetime
 from decimal import Context, Decimal
 from typing import Any
 
+from dashboard.usage.errors import MonthArchived
+from dashboard.usage.months import month_start, month_text
 from dashboard.usage.sql import Sql
 from dashboard.usage.taking import SCALE
 from dashboard.usage.times import MICROSECOND, microseconds, moment
@@ -24,6 +26,13 @@ from dashboard.usage.windows import (
 )
 
 _EXACT = Context(prec=60)
+_FIGURES: dict[Aggregation, tuple[str, ...]] = {
+    Aggregation.COUNT: (),
+    Aggregation.SUM: ("sum",),
+    Aggregation.AVG: ("sum",),
+    Aggregation.MIN: ("ends",),
+    Aggregation.MAX: ("ends",),
+}
 Bucket = tuple[datetime, datetime]
 
 
@@ -74,9 +83,16 @@ class MeterReader:
         self._parts: dict[_Key, _Part] = {}
 
     async def measure(self, query: MeterQuery) -> list[Measurement]:
-        """The rows of `query`. Raises QueryInvalid for an unknown zone or too many windows."""
+        """The rows of `query`. Raises QueryInvalid for an unknown zone or too many windows, MonthArchived."""
         if query.subjects == ():
             return []
+        # Before and after: what is archived or brought back meanwhile must not make a quantity smaller unnoticed.
+        await self._refuse_archived(query)
+        rows = await self._measured(query)
+        await self._refuse_archived(query)
+        return rows
+
+    async def _measured(self, query: MeterQuery) -> list[Measurement]:
         bounds = await self._bounds(query)
         if bounds is None or bounds[0] >= bounds[1]:
             return []
@@ -104,6 +120,21 @@ class MeterReader:
             for (bucket, subject, dimensions), part in self._parts.items()
         ]
         return sorted(rows, key=lambda row: (row.from_at, row.subject or "", tuple(row.group_by.values())))
+
+    async def _refuse_archived(self, query: MeterQuery) -> None:
+        found = await self._sql.rows("SELECT DISTINCT month FROM usage_archive ORDER BY 1")
+        months = [
+            month
+            for (month,) in found
+            if (query.to_at is None or month_start(month) < query.to_at)
+            and (query.from_at is None or month_start(month + 1) > query.from_at)
+        ]
+        if months:
+            raise MonthArchived(
+                f"The events of {', '.join(map(month_text, months))} are archived.",
+                remedy=f"Ask from {month_text(months[-1] + 1)} on, or bring them back: `meterdesk events restore`.",
+                field="from",
+            )
 
     async def _bounds(self, query: MeterQuery) -> Bucket | None:
         from_at, to_at = query.from_at, query.to_at
@@ -150,14 +181,17 @@ class MeterReader:
             await self._read_figures(keys, where, parameters, key_of)
 
     async def _read_figures(self, keys: list[str], where: str, parameters: list[Any], key_of: Any) -> None:
-        # The sum is taken of quotients and remainders, so that it cannot leave SQLite's 64 bits.
+        # Only what is asked for is worked out, over millions of rows each figure counts. The sum is taken of quotients
+        # and remainders, so that it cannot leave SQLite's 64 bits.
+        wanted = _FIGURES[self._aggregation]
+        sums, ends = "sum" in wanted, "ends" in wanted
         figures = [
             "COUNT(*)",
-            f"SUM(scaled / {SCALE})",
-            f"SUM(scaled % {SCALE})",
-            "MIN(scaled)",
-            "MAX(scaled)",
-            "COUNT(exact)",
+            f"SUM(scaled / {SCALE})" if sums else "0",
+            f"SUM(scaled % {SCALE})" if sums else "0",
+            "MIN(scaled)" if ends else "NULL",
+            "MAX(scaled)" if ends else "NULL",
+            "COUNT(exact)" if wanted else "0",
         ]
         group = f" GROUP BY {', '.join(str(n + 1) for n in range(len(keys)))}" if keys else ""
         rows = await self._sql.rows(
@@ -170,8 +204,9 @@ class MeterReader:
                 continue
             part = self._parts.setdefault(key_of(row), _Part())
             part.count += count
-            if least is not None:
+            if quotients is not None:
                 part.total = _EXACT.add(part.total, Decimal(int(quotients)) + Decimal(int(remainders)).scaleb(-6))
+            if least is not None:
                 part.least = _unscaled(least) if part.least is None else min(part.least, _unscaled(least))
                 part.most = _unscaled(most) if part.most is None else max(part.most, _unscaled(most))
             beyond = beyond or bool(exact)

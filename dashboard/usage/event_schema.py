@@ -35,6 +35,11 @@ SQLITE_SCHEMA = (
     """CREATE TABLE IF NOT EXISTS usage_meter (
         meter_no INTEGER PRIMARY KEY, meter_id TEXT NOT NULL UNIQUE, definition TEXT NOT NULL,
         fill_from INTEGER NOT NULL, fill_to INTEGER NOT NULL)""",
+    # Identities of archived events, so that a replay of one is still known.
+    "CREATE TABLE IF NOT EXISTS usage_archived_key (identity BLOB PRIMARY KEY) WITHOUT ROWID",
+    """CREATE TABLE IF NOT EXISTS usage_archive (
+        file TEXT PRIMARY KEY, month INTEGER NOT NULL, events BIGINT NOT NULL, last_seq BIGINT NOT NULL,
+        digest TEXT NOT NULL, archived_at BIGINT NOT NULL, removed_at BIGINT)""",
 )
 
 POSTGRESQL_SCHEMA = (
@@ -57,4 +62,7 @@ POSTGRESQL_SCHEMA = (
     """CREATE TABLE IF NOT EXISTS usage_meter (
         meter_no INTEGER GENERATED ALWAYS AS IDENTITY PRIMARY KEY, meter_id TEXT NOT NULL UNIQUE,
         definition TEXT NOT NULL, fill_from BIGINT NOT NULL, fill_to BIGINT NOT NULL)""",
+    """CREATE TABLE IF NOT EXISTS usage_archive (
+        file TEXT PRIMARY KEY, month INTEGER NOT NULL, events BIGINT NOT NULL, last_seq BIGINT NOT NULL,
+        digest TEXT NOT NULL, archived_at BIGINT NOT NULL, removed_at BIGINT)""",
 )

@@ -2,20 +2,20 @@
 
 import uuid
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import chain
 from typing import Any, Protocol
 
+from dashboard.kit.database import Database
 from dashboard.usage.event_rows import EventRow, ValueRow
 from dashboard.usage.event_schema import PARTITIONED, POSTGRESQL_SCHEMA, SQLITE_SCHEMA
+from dashboard.usage.months import month_bounds, month_of, month_of_time, month_start
 from dashboard.usage.sql import Sql
-from dashboard.usage.times import microseconds, moment
 
 # Few lengths, so that SQLite finds the statement prepared already.
 _ROWS_PER_STATEMENT = (400, 100, 20, 5, 1)
-_INSERT_EVENT = (
-    "INSERT INTO usage_event (seq, identity, source, event_id, type, subject, time, data, ingested_at) VALUES "
-)
+_EVENT_TABLE = "usage_event (seq, identity, source, event_id, type, subject, time, data, ingested_at)"
+_INSERT_EVENT = f"INSERT INTO {_EVENT_TABLE} VALUES "
 _INSERT_VALUE = "INSERT INTO usage_value (meter_no, subject, time, seq, scaled, exact, dimensions) VALUES "
 _MONTHS_BACK, _MONTHS_AHEAD = 36, 2
 # One number for "partitions are being made", and one for "the set of meters is being changed": ingest shares the
@@ -29,7 +29,7 @@ class EventTables(Protocol):
         ...
 
     def missing_months(self, times: Sequence[int], now: datetime) -> list[int]:
-        """Months (`year * 12 + month - 1`) that `times` fall into and that have no partition yet, but should."""
+        """Months that `times` fall into and that have no partition yet, but should."""
         ...
 
     async def make_months(self, sql: Sql, months: Sequence[int]) -> None:
@@ -44,9 +44,27 @@ class EventTables(Protocol):
         """Stores what is not there yet; for each row its place in the order of arrival, None for a repeat."""
         ...
 
-    async def insert_values(self, sql: Sql, rows: Sequence[ValueRow]) -> None:
-        """Stores values; one that is there already is passed over."""
+    async def insert_values(self, sql: Sql, rows: Sequence[ValueRow], *, again: bool = False) -> None:
+        """Stores values. Some may be there already if it is done `again`; those stay."""
         ...
+
+    async def remove_events(self, sql: Sql, month: int, last: int, at_most: int) -> bool:
+        """Removes events of a month up to the place `last` but keeps what makes them the same; true if more are
+        left."""
+        ...
+
+    async def remove_values(self, sql: Sql, meter_no: int, month: int, last: int) -> None:
+        """Removes what a meter took out of a month's events up to the place `last`."""
+        ...
+
+    async def take_back(self, sql: Sql, places: Sequence[int], rows: Sequence[EventRow]) -> None:
+        """Stores archived events at the places they had; those that are there stay."""
+        ...
+
+
+def event_tables_of(database: Database) -> EventTables:
+    """How rows get into the tables of this kind of database."""
+    return SqliteTables() if database.is_sqlite else PostgresqlTables()
 
 
 class SqliteTables:
@@ -71,7 +89,11 @@ class SqliteTables:
 
     async def insert_events(self, sql: Sql, rows: Sequence[EventRow]) -> list[int | None]:
         known = await self._known(sql, [row.identity for row in rows])
-        (last,) = await sql.row("SELECT COALESCE(MAX(seq), 0) FROM usage_event")
+        # A place is given once, also when the event that had it is archived.
+        (last,) = await sql.row(
+            "SELECT MAX(COALESCE((SELECT MAX(seq) FROM usage_event), 0),"
+            " COALESCE((SELECT MAX(last_seq) FROM usage_archive), 0))"
+        )
         places: list[int | None] = []
         new: list[tuple[Any, ...]] = []
         for row in rows:
@@ -85,8 +107,35 @@ class SqliteTables:
         await _insert_many(sql, _INSERT_EVENT, new)
         return places
 
-    async def insert_values(self, sql: Sql, rows: Sequence[ValueRow]) -> None:
+    async def insert_values(self, sql: Sql, rows: Sequence[ValueRow], *, again: bool = False) -> None:
         await _insert_many(sql, _INSERT_VALUE, rows, " ON CONFLICT DO NOTHING")
+
+    async def remove_events(self, sql: Sql, month: int, last: int, at_most: int) -> bool:
+        start, end = month_bounds(month)
+        (upto,) = await sql.row(
+            "SELECT MAX(seq) FROM (SELECT seq FROM usage_event WHERE seq <= ? AND time >= ? AND time < ?"
+            " ORDER BY seq LIMIT ?)",
+            *(last, start, end, at_most),
+        )
+        if upto is None:
+            return False
+        chosen = "FROM usage_event WHERE seq <= ? AND time >= ? AND time < ?"
+        await sql.run(f"INSERT OR IGNORE INTO usage_archived_key SELECT identity {chosen}", upto, start, end)
+        await sql.run(f"DELETE {chosen}", upto, start, end)
+        return True
+
+    async def remove_values(self, sql: Sql, meter_no: int, month: int, last: int) -> None:
+        await sql.run(
+            "DELETE FROM usage_value WHERE meter_no = ? AND time >= ? AND time < ? AND seq <= ?",
+            *(meter_no, *month_bounds(month), last),
+        )
+
+    async def take_back(self, sql: Sql, places: Sequence[int], rows: Sequence[EventRow]) -> None:
+        for chunk in _chunks([row.identity for row in rows]):
+            marks = ", ".join("?" * len(chunk))
+            await sql.run(f"DELETE FROM usage_archived_key WHERE identity IN ({marks})", *chunk)
+        kept = [(place, *row) for place, row in zip(places, rows, strict=True)]
+        await _insert_many(sql, _INSERT_EVENT, kept, " ON CONFLICT DO NOTHING")
 
     async def _known(self, sql: Sql, identities: Sequence[bytes]) -> set[bytes]:
         known: set[bytes] = set()
@@ -94,7 +143,10 @@ class SqliteTables:
             marks = ", ".join("?" * len(chunk))
             # One row as an answer, however many are known.
             (found,) = await sql.row(
-                f"SELECT group_concat(hex(identity), '') FROM usage_event WHERE identity IN ({marks})", *chunk
+                f"SELECT group_concat(hex(identity), '') FROM ("
+                f"SELECT identity FROM usage_event WHERE identity IN ({marks})"
+                f" UNION ALL SELECT identity FROM usage_archived_key WHERE identity IN ({marks}))",
+                *(*chunk, *chunk),
             )
             if found:
                 whole = bytes.fromhex(found)
@@ -114,17 +166,17 @@ class PostgresqlTables:
             await sql.run(statement)
 
     def missing_months(self, times: Sequence[int], now: datetime) -> list[int]:
-        this = _month(now)
-        months = {_month(moment(time)) for time in times} - self._months
+        this = month_of(now)
+        months = {month_of_time(time) for time in times} - self._months
         months = {month for month in months if this - _MONTHS_BACK <= month <= this + _MONTHS_AHEAD}
         return sorted(months)
 
     async def make_months(self, sql: Sql, months: Sequence[int]) -> None:
         await sql.run(f"SELECT pg_advisory_xact_lock({_PARTITIONS_LOCK})")
         for month in months:
-            start, end = microseconds(_first_of(month)), microseconds(_first_of(month + 1))
+            start, end = month_bounds(month)
             for table in PARTITIONED:
-                name = f"{table}_{_first_of(month):%Y_%m}"
+                name = _partition(table, month)
                 (there,) = await sql.row("SELECT to_regclass(?) IS NOT NULL", name)
                 (strays,) = await sql.row(
                     f"SELECT EXISTS (SELECT FROM {table}_other WHERE time >= ? AND time < ?)", start, end
@@ -159,11 +211,53 @@ class PostgresqlTables:
             place = next(numbers)
             places.append(place)
             new.append((place, uuid.UUID(bytes=row.identity), *row[1:]))
-        await sql.copy("usage_event (seq, identity, source, event_id, type, subject, time, data, ingested_at)", new)
+        await sql.copy(_EVENT_TABLE, new)
         return places
 
-    async def insert_values(self, sql: Sql, rows: Sequence[ValueRow]) -> None:
-        await sql.copy("usage_value (meter_no, subject, time, seq, scaled, exact, dimensions)", rows)
+    async def insert_values(self, sql: Sql, rows: Sequence[ValueRow], *, again: bool = False) -> None:
+        if not again:
+            await sql.copy("usage_value (meter_no, subject, time, seq, scaled, exact, dimensions)", rows)
+        elif rows:
+            types = ("integer", "text", "bigint", "bigint", "bigint", "text", "text")
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            arrays = ", ".join(f"?::{type_}[]" for type_ in types)
+            await sql.run(
+                f"{_INSERT_VALUE.removesuffix('VALUES ')}SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING",
+                *columns,
+            )
+
+    async def remove_events(self, sql: Sql, month: int, last: int, at_most: int) -> bool:
+        start, end = month_bounds(month)
+        # `make_months` must not attach meanwhile what is dropped here.
+        await sql.run(f"SELECT pg_advisory_xact_lock({_PARTITIONS_LOCK})")
+        partitions = [_partition(table, month) for table in PARTITIONED]
+        (there,) = await sql.row("SELECT to_regclass(?) IS NOT NULL", partitions[0])
+        (later,) = await sql.row(
+            "SELECT EXISTS (SELECT FROM usage_event WHERE time >= ? AND time < ? AND seq > ?)", start, end, last
+        )
+        if there and not later:
+            for name in partitions:
+                await sql.run(f"DROP TABLE IF EXISTS {name}")
+        for table in PARTITIONED:
+            await sql.run(f"DELETE FROM {table} WHERE time >= ? AND time < ? AND seq <= ?", start, end, last)
+        return False
+
+    async def remove_values(self, sql: Sql, meter_no: int, month: int, last: int) -> None:
+        # They went with the events, but for what a meter that was made meanwhile took out of them.
+        await sql.run(
+            "DELETE FROM usage_value WHERE meter_no = ? AND time >= ? AND time < ? AND seq <= ?",
+            *(meter_no, *month_bounds(month), last),
+        )
+
+    async def take_back(self, sql: Sql, places: Sequence[int], rows: Sequence[EventRow]) -> None:
+        found = await sql.rows("SELECT seq FROM usage_event WHERE seq = ANY(?)", list(places))
+        there = {seq for (seq,) in found}
+        kept = [
+            (place, uuid.UUID(bytes=row.identity), *row[1:])
+            for place, row in zip(places, rows, strict=True)
+            if place not in there
+        ]
+        await sql.copy(_EVENT_TABLE, kept)
 
 
 async def _insert_many(sql: Sql, insert: str, rows: Sequence[tuple[Any, ...]], end: str = "") -> None:
@@ -180,9 +274,5 @@ def _chunks(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
             start += size
 
 
-def _month(at: datetime) -> int:
-    return at.year * 12 + at.month - 1
-
-
-def _first_of(month: int) -> datetime:
-    return datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
+def _partition(table: str, month: int) -> str:
+    return f"{table}_{month_start(month):%Y_%m}"

@@ -3,31 +3,22 @@
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from dashboard.kit.database import SYSTEM, Database
 from dashboard.usage.errors import MeterFilling
 from dashboard.usage.event_query import MeterReader
-from dashboard.usage.event_rows import EVENT_COLUMNS, CountingMeter, ValueRow, event_rows, stored_event, value_rows
+from dashboard.usage.event_rows import EVENT_COLUMNS, ValueRow, event_rows, stored_event, value_rows
 from dashboard.usage.event_store import MeterDefinition
-from dashboard.usage.event_tables import EventTables, PostgresqlTables, SqliteTables
+from dashboard.usage.event_tables import event_tables_of
 from dashboard.usage.grouped_writer import GroupedWriter
+from dashboard.usage.meter_definitions import KnownMeters, counting_meter, definition_from_text, definition_to_text
 from dashboard.usage.sql import Sql
-from dashboard.usage.taking import taker
-from dashboard.usage.times import microseconds, moment
-from dashboard.usage.views import Aggregation, EventFilter, Measurement, MeterQuery, StoredEvent, UsageEvent
+from dashboard.usage.times import microseconds
+from dashboard.usage.views import EventFilter, Measurement, MeterQuery, StoredEvent, UsageEvent
 
 FILL_CHUNK = 5_000
-
-
-@dataclass(slots=True)
-class _Known:
-    """Meters by event type, as of the last look at the table."""
-
-    stamp: tuple[Any, ...] = ()
-    by_type: dict[str, list[CountingMeter]] = field(default_factory=dict)
 
 
 class SqlEventStore:
@@ -36,9 +27,9 @@ class SqlEventStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._sqlite = database.is_sqlite
-        self._tables: EventTables = SqliteTables() if self._sqlite else PostgresqlTables()
+        self._tables = event_tables_of(database)
         self._writer = GroupedWriter(self._write)
-        self._known = _Known()
+        self._meters = KnownMeters()
 
     async def prepare(self) -> None:
         """Makes the tables where they are missing and goes on with meters that were being filled."""
@@ -56,7 +47,7 @@ class SqlEventStore:
         return await self._writer.store(events) if events else 0
 
     async def define_meter(self, definition: MeterDefinition) -> None:
-        text = _definition_to_text(definition)
+        text = definition_to_text(definition)
         async with self._writing() as sql:
             await self._tables.lock_meters(sql, alone=True)
             known = await sql.row("SELECT definition FROM usage_meter WHERE meter_id = ?", definition.meter_id)
@@ -127,7 +118,7 @@ class SqlEventStore:
             await self._make_room([row.time for row in rows], now)
         async with self._writing() as sql:
             await self._tables.lock_meters(sql, alone=False)
-            meters = await self._meters(sql)
+            meters = await self._meters.by_type(sql)
             places = await self._tables.insert_events(sql, rows)
             values: list[ValueRow] = []
             for place, row in zip(places, rows, strict=True):
@@ -156,8 +147,8 @@ class SqlEventStore:
                 )
                 if row is None or row[2] >= row[3]:
                     return
-                definition = _definition_from_text(row[1])
-                counting = _counting(row[0], definition)
+                definition = definition_from_text(row[1])
+                counting = counting_meter(row[0], definition)
                 found = await sql.rows(
                     f"SELECT {EVENT_COLUMNS} FROM usage_event "
                     "WHERE type = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
@@ -169,7 +160,7 @@ class SqlEventStore:
                 values: list[ValueRow] = []
                 for seq, _, _, _, subject, time, data, _ in found:
                     values.extend(value_rows(seq, subject, time, data, (counting,)))
-                await self._tables.insert_values(sql, values)
+                await self._tables.insert_values(sql, values, again=True)
                 reached = found[-1][0] if len(found) == FILL_CHUNK else row[3]
                 await sql.run("UPDATE usage_meter SET fill_from = ? WHERE meter_id = ?", reached, meter_id)
 
@@ -185,17 +176,6 @@ class SqlEventStore:
             raise MeterFilling("This meter still takes in the events that were there before it.")
         return None if row is None else row[0]
 
-    async def _meters(self, sql: Sql) -> dict[str, list[CountingMeter]]:
-        rows = await sql.rows("SELECT meter_no, definition FROM usage_meter ORDER BY 1")
-        stamp = tuple(tuple(row) for row in rows)
-        if stamp != self._known.stamp:
-            by_type: dict[str, list[CountingMeter]] = {}
-            for number, text in rows:
-                definition = _definition_from_text(text)
-                by_type.setdefault(definition.event_type, []).append(_counting(number, definition))
-            self._known = _Known(stamp, by_type)
-        return self._known.by_type
-
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[Sql]:
         async with self._database.transaction(SYSTEM) as work:
@@ -205,11 +185,6 @@ class SqlEventStore:
     async def _reading(self) -> AsyncIterator[Sql]:
         async with self._database.read() as session:
             yield Sql(await session.connection(), sqlite=self._sqlite)
-
-
-def _counting(number: int, definition: MeterDefinition) -> CountingMeter:
-    counts_from = None if definition.event_from is None else microseconds(definition.event_from)
-    return CountingMeter(number, counts_from, taker(definition))
 
 
 def _event_conditions(wanted: EventFilter) -> tuple[list[str], list[Any]]:
@@ -232,29 +207,3 @@ def _event_conditions(wanted: EventFilter) -> tuple[list[str], list[Any]]:
         conditions.append(f"subject IN ({', '.join('?' * len(wanted.subjects))})")
         parameters += wanted.subjects
     return conditions, parameters
-
-
-def _definition_to_text(definition: MeterDefinition) -> str:
-    return json.dumps(
-        {
-            "meter_id": definition.meter_id,
-            "event_type": definition.event_type,
-            "event_from": None if definition.event_from is None else microseconds(definition.event_from),
-            "aggregation": definition.aggregation.value,
-            "value_property": definition.value_property,
-            "group_by": list(definition.group_by),
-        },
-        sort_keys=True,
-    )
-
-
-def _definition_from_text(text: str) -> MeterDefinition:
-    document = json.loads(text)
-    return MeterDefinition(
-        meter_id=document["meter_id"],
-        event_type=document["event_type"],
-        event_from=None if document["event_from"] is None else moment(document["event_from"]),
-        aggregation=Aggregation(document["aggregation"]),
-        value_property=document["value_property"],
-        group_by=tuple((name, path) for name, path in document["group_by"]),
-    )

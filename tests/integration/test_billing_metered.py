@@ -22,6 +22,7 @@ from dashboard.billing.jobs import collect
 from dashboard.billing.progressive import NothingToInvoice
 from dashboard.billing.queries import due_for_collection, pending_of_customer
 from dashboard.billing.service import add_charges, create_pending_lines, invoice_pending_lines
+from dashboard.billing.usage_needed import UsageNotInvoiced
 from dashboard.billing.views import Invoice, InvoiceAction, InvoiceStatus
 from dashboard.catalog.features import create_feature
 from dashboard.catalog.plan_inputs import CreateFeature
@@ -109,6 +110,23 @@ async def test_usage_under_key_and_subjects_is_billed_when_its_period_is_over(me
     assert (line.metered_quantity, line.quantity, line.totals.total) == (120, 120, Decimal("12.00"))
     assert line.details[0].explanation[-1] == "120 × $0.10 = $12.00."
     assert invoice.quantities_fixed_at == END
+
+
+async def test_usage_is_needed_until_its_line_is_invoiced(metering: Metering) -> None:
+    house = metering.house
+    needed = UsageNotInvoiced(house.database)
+    assert await needed.needed_from() is None
+    cast = await bring_cast(house.database, collection_interval="PT1H")
+    await metering.wait_for_usage(cast.acme)
+    await metering.use("acme-api", 100, START + timedelta(days=1))
+    assert await needed.needed_from() == START
+    house.clock.move_to(END)
+    draft = await metering.invoice(cast.acme)
+    assert draft.status is InvoiceStatus.DRAFT_WAITING_FOR_COLLECTION
+    assert await needed.needed_from() == START
+    house.clock.move_to(END + timedelta(hours=1))
+    assert (await house.advance(draft.id)).status is InvoiceStatus.PAID
+    assert await needed.needed_from() is None
 
 
 async def test_late_usage_is_waited_for(metering: Metering) -> None:

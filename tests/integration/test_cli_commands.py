@@ -2,6 +2,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -13,6 +14,8 @@ from dashboard.access.views import Role
 from dashboard.cli import COMMANDS, main
 from dashboard.kit.crypto import SecretBox, load_or_make_secret_key
 from dashboard.kit.database import Database
+from dashboard.usage.sql_event_store import SqlEventStore
+from dashboard.usage.views import UsageEvent
 
 
 @pytest.fixture
@@ -22,6 +25,35 @@ def run(tmp_path):
         return CliRunner().invoke(main, arguments, input=input, env=surroundings)
 
     return run
+
+
+def ingest(tmp_path, *events: UsageEvent) -> int:
+    async def run():
+        database = Database(f"sqlite:///{tmp_path}/events.db")
+        try:
+            return await SqlEventStore(database).ingest(events)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+def test_old_events_are_archived_listed_and_brought_back(run, tmp_path):
+    assert "There are no events before" in run("events", "archive").output
+    old = UsageEvent("1", "app", "prompt", "acme", datetime(2024, 5, 5, tzinfo=UTC), '{"tokens": 1}')
+    assert ingest(tmp_path, old) == 1
+    assert "2024-05: 1 events in" in run("events", "archive").output
+    assert "2024-05: 1 events in usage-2024-05" in run("events", "archived").output
+    assert ingest(tmp_path, old) == 0
+    assert "2024-05: 1 events are back." in run("events", "restore", "2024-05").output
+    assert run("events", "archived").output == ""
+
+
+def test_a_month_that_is_not_archived_or_none_is_refused_in_one_sentence(run):
+    for month in ("2024-05", "2024-13", "May"):
+        answer = run("events", "restore", month)
+        assert answer.exit_code != 0
+        assert answer.output.startswith("Error: ")
 
 
 def in_database(tmp_path, ask):
