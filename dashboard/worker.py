@@ -20,6 +20,7 @@ from dashboard.stripe_app.inbox import APPLY
 EMBEDDED_WORKER = "METERDESK_EMBEDDED_WORKER"
 SWEEP_SECONDS = 60
 DUE_SECONDS = 5
+ROLLUP_SECONDS = 600
 RECONCILE_SECONDS = 24 * 3600
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ async def working(backend: Backend) -> AsyncIterator[None]:
     engine.every(
         RECONCILE_SECONDS, "compare invoices with Stripe", lambda: stripe_jobs.stripe_reconcile(backend.stripe)
     )
+    engine.every(ROLLUP_SECONDS, "daily figures of usage", lambda: backend.event_store.refresh_rollups())
     await engine.start()
     listening = asyncio.create_task(_listen_to_stripe(backend))
     try:

@@ -53,6 +53,7 @@ async def usage_rows(backend: Backend, meter: Meter, asked: UsageQuestion) -> li
         group_by=asked.dimensions,
         by_subject=bool(asked.subjects) or SUBJECT in asked.group_by,
         filters=asked.filters,
+        rollups=True,
     )
     store = backend.event_store
     if not asked.customers and CUSTOMER not in asked.group_by:

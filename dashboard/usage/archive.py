@@ -20,11 +20,11 @@ from dashboard.usage.event_rows import EVENT_COLUMNS, EventRow, ValueRow, identi
 from dashboard.usage.event_tables import event_tables_of
 from dashboard.usage.meter_definitions import KnownMeters
 from dashboard.usage.months import month_bounds, month_of, month_of_time, month_start, month_text
+from dashboard.usage.rollups import store_values
 from dashboard.usage.sql import Sql
-from dashboard.usage.times import microseconds, moment
+from dashboard.usage.times import DAY, microseconds, moment
 
 CHUNK = 5_000
-_DAY = 86_400_000_000
 _COLUMNS = "file, month, events, last_seq, digest, archived_at, removed_at IS NOT NULL"
 
 
@@ -74,8 +74,8 @@ class EventArchive:
         await self._finish_removals()
         start = microseconds(month_start(month))
         async with self._reading() as sql:
-            days = await sql.rows(f"SELECT DISTINCT time / {_DAY} FROM usage_event WHERE time < ?", start)
-        months = sorted({month_of_time(day * _DAY) for (day,) in days})
+            days = await sql.rows(f"SELECT DISTINCT time / {DAY} FROM usage_event WHERE time < ?", start)
+        months = sorted({month_of_time(day * DAY) for (day,) in days})
         await self._refuse_needed(months, needed)
         files = [await self._archive(one, now, needed) for one in months]
         return [one for one in await self.archived() if one.file in files]
@@ -173,7 +173,7 @@ class EventArchive:
             values: list[ValueRow] = []
             for place, row in zip(places, rows, strict=True):
                 values.extend(value_rows(place, row.subject, row.time, row.data, meters.get(row.type, ())))
-            await self._tables.insert_values(sql, values, again=True)
+            await store_values(self._tables, sql, values, again=True)
 
     async def _refuse_needed(self, months: list[int], needed: UsageNeeded) -> None:
         from_at = await needed.needed_from()

@@ -12,9 +12,10 @@ from typing import Any
 
 from dashboard.usage.errors import MonthArchived
 from dashboard.usage.months import month_start, month_text
+from dashboard.usage.rollups import ADDED_UP, stretches, unrolled_days
 from dashboard.usage.sql import Sql
 from dashboard.usage.taking import SCALE
-from dashboard.usage.times import MICROSECOND, microseconds, moment
+from dashboard.usage.times import DAY, MICROSECOND, microseconds, moment
 from dashboard.usage.views import Aggregation, Measurement, MeterQuery, Window
 from dashboard.usage.windows import (
     length_in_microseconds,
@@ -81,6 +82,7 @@ class MeterReader:
         self._meter_no = meter_no
         self._aggregation = aggregation
         self._parts: dict[_Key, _Part] = {}
+        self._unrolled: list[int] | None = None
 
     async def measure(self, query: MeterQuery) -> list[Measurement]:
         """The rows of `query`. Raises QueryInvalid for an unknown zone or too many windows, MonthArchived."""
@@ -97,6 +99,9 @@ class MeterReader:
         if bounds is None or bounds[0] >= bounds[1]:
             return []
         from_at, to_at = bounds
+        if query.rollups and query.subjects is None and self._aggregation in ADDED_UP:
+            first, end = microseconds(from_at) // DAY, microseconds(to_at) // DAY + 1
+            self._unrolled = await unrolled_days(self._sql, self._meter_no, first, end)
         if query.window is None:
             await self._read(query, from_at, to_at, None, None)
         elif query.window is Window.MONTH:
@@ -152,12 +157,37 @@ class MeterReader:
     async def _read(
         self, query: MeterQuery, from_at: datetime, to_at: datetime, bucket: Bucket | None, offset: Any
     ) -> None:
-        where, parameters = self._where(query, from_at, to_at)
+        # A window of a day begins with a day of UTC where the clocks show UTC; longer ones are made of such days.
+        by_days = bucket is not None or offset is None or (query.window is Window.DAY and not offset)
+        if self._unrolled is None or not by_days:
+            await self._read_stretch(query, from_at, to_at, bucket, offset, rolled=False)
+            return
+        start, end = microseconds(from_at), microseconds(to_at)
+        unrolled = [day for day in self._unrolled if start <= day * DAY and (day + 1) * DAY <= end]
+        for piece_start, piece_end, rolled in stretches(start, end, unrolled):
+            await self._read_stretch(query, moment(piece_start), moment(piece_end), bucket, offset, rolled=rolled)
+
+    async def _read_stretch(
+        self,
+        query: MeterQuery,
+        from_at: datetime,
+        to_at: datetime,
+        bucket: Bucket | None,
+        offset: Any,
+        *,
+        rolled: bool,
+    ) -> None:
+        if rolled:
+            where, parameters = self._where(query, from_at, to_at, time="day", length=DAY)
+            time = f"day * {DAY}"
+        else:
+            where, parameters = self._where(query, from_at, to_at)
+            time = "time"
         keys: list[str] = []
         if offset is not None and query.window is not None:
             shift = offset // MICROSECOND
             # Times before 1970 are refused at the door, so plain division is the floor.
-            keys.append(f"(time + {shift}) / {length_in_microseconds(query.window)}")
+            keys.append(f"({time} + {shift}) / {length_in_microseconds(query.window)}")
         if query.by_subject:
             keys.append("subject")
         keys += [self._dimension(name) for name in query.group_by]
@@ -178,9 +208,11 @@ class MeterReader:
         elif self._aggregation is Aggregation.LATEST:
             await self._read_latest(keys, where, parameters, key_of)
         else:
-            await self._read_figures(keys, where, parameters, key_of)
+            await self._read_figures(keys, where, parameters, key_of, rolled=rolled)
 
-    async def _read_figures(self, keys: list[str], where: str, parameters: list[Any], key_of: Any) -> None:
+    async def _read_figures(
+        self, keys: list[str], where: str, parameters: list[Any], key_of: Any, *, rolled: bool
+    ) -> None:
         # Only what is asked for is worked out, over millions of rows each figure counts. The sum is taken of quotients
         # and remainders, so that it cannot leave SQLite's 64 bits.
         wanted = _FIGURES[self._aggregation]
@@ -193,9 +225,13 @@ class MeterReader:
             "MAX(scaled)" if ends else "NULL",
             "COUNT(exact)" if wanted else "0",
         ]
+        table = "usage_value"
+        if rolled:
+            table = "usage_rollup"
+            figures = ["SUM(counted)", "SUM(quotients)", "SUM(remainders)", "MIN(least)", "MAX(most)", "0"]
         group = f" GROUP BY {', '.join(str(n + 1) for n in range(len(keys)))}" if keys else ""
         rows = await self._sql.rows(
-            f"SELECT {', '.join(keys + figures)} FROM usage_value WHERE {where}{group}", *parameters
+            f"SELECT {', '.join(keys + figures)} FROM {table} WHERE {where}{group}", *parameters
         )
         beyond = False
         for row in rows:
@@ -203,7 +239,7 @@ class MeterReader:
             if not count:
                 continue
             part = self._parts.setdefault(key_of(row), _Part())
-            part.count += count
+            part.count += int(count)
             if quotients is not None:
                 part.total = _EXACT.add(part.total, Decimal(int(quotients)) + Decimal(int(remainders)).scaleb(-6))
             if least is not None:
@@ -240,7 +276,15 @@ class MeterReader:
             candidate = (time, seq, value)
             part.latest = candidate if part.latest is None else max(part.latest, candidate, key=lambda c: c[:2])
 
-    def _where(self, query: MeterQuery, from_at: datetime | None, to_at: datetime | None) -> tuple[str, list[Any]]:
+    def _where(
+        self,
+        query: MeterQuery,
+        from_at: datetime | None,
+        to_at: datetime | None,
+        *,
+        time: str = "time",
+        length: int = 1,
+    ) -> tuple[str, list[Any]]:
         conditions = ["meter_no = ?"]
         parameters: list[Any] = [self._meter_no]
         from_at, to_at = from_at or query.from_at, to_at or query.to_at
@@ -248,11 +292,11 @@ class MeterReader:
             conditions.append(f"subject IN ({', '.join('?' * len(query.subjects))})")
             parameters += query.subjects
         if from_at is not None:
-            conditions.append("time >= ?")
-            parameters.append(microseconds(from_at.replace(microsecond=0)))
+            conditions.append(f"{time} >= ?")
+            parameters.append(microseconds(from_at.replace(microsecond=0)) // length)
         if to_at is not None:
-            conditions.append("time < ?")
-            parameters.append(microseconds(to_at.replace(microsecond=0)))
+            conditions.append(f"{time} < ?")
+            parameters.append(microseconds(to_at.replace(microsecond=0)) // length)
         for name, values in query.filters.items():
             conditions.append(f"COALESCE({self._dimension(name)}, '') IN ({', '.join('?' * len(values))})")
             parameters += values

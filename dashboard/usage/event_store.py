@@ -38,6 +38,10 @@ class EventStore(Protocol):
         """Drops what was taken out for a meter; the events stay."""
         ...
 
+    async def refresh_rollups(self) -> None:
+        """Rolls up days that are over, in short transactions, for queries that may read rollups. Repeatable."""
+        ...
+
     async def measure(self, definition: MeterDefinition, query: MeterQuery) -> list[Measurement]:
         """The quantities that `query` asks for; rows without any event are left out; in order of window."""
         ...

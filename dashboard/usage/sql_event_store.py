@@ -14,8 +14,9 @@ from dashboard.usage.event_store import MeterDefinition
 from dashboard.usage.event_tables import event_tables_of
 from dashboard.usage.grouped_writer import GroupedWriter
 from dashboard.usage.meter_definitions import KnownMeters, counting_meter, definition_from_text, definition_to_text
+from dashboard.usage.rollups import forget_rollups, open_all_days, roll_up_some, store_values
 from dashboard.usage.sql import Sql
-from dashboard.usage.times import microseconds
+from dashboard.usage.times import DAY, microseconds
 from dashboard.usage.views import EventFilter, Measurement, MeterQuery, StoredEvent, UsageEvent
 
 FILL_CHUNK = 5_000
@@ -35,6 +36,7 @@ class SqlEventStore:
         """Makes the tables where they are missing and goes on with meters that were being filled."""
         async with self._writing() as sql:
             await self._tables.prepare(sql)
+            await open_all_days(sql)
             unfinished = await sql.rows("SELECT meter_id FROM usage_meter WHERE fill_from < fill_to")
         for (meter_id,) in unfinished:
             await self._fill(meter_id)
@@ -67,6 +69,14 @@ class SqlEventStore:
         async with self._writing() as sql:
             await self._tables.lock_meters(sql, alone=True)
             await self._forget(sql, meter_id)
+
+    async def refresh_rollups(self) -> None:
+        today = microseconds(self._database.clock.now()) // DAY
+        more = True
+        while more:
+            async with self._writing() as sql:
+                await self._tables.lock_meters(sql, alone=True)
+                more = await roll_up_some(sql, today)
 
     async def measure(self, definition: MeterDefinition, query: MeterQuery) -> list[Measurement]:
         async with self._reading() as sql:
@@ -124,7 +134,7 @@ class SqlEventStore:
             for place, row in zip(places, rows, strict=True):
                 if place is not None and (counting := meters.get(row.type)):
                     values.extend(value_rows(place, row.subject, row.time, row.data, counting))
-            await self._tables.insert_values(sql, values)
+            await store_values(self._tables, sql, values)
         counts, start = [], 0
         for batch in batches:
             end = start + len(batch)
@@ -160,11 +170,13 @@ class SqlEventStore:
                 values: list[ValueRow] = []
                 for seq, _, _, _, subject, time, data, _ in found:
                     values.extend(value_rows(seq, subject, time, data, (counting,)))
-                await self._tables.insert_values(sql, values, again=True)
+                await store_values(self._tables, sql, values, again=True)
                 reached = found[-1][0] if len(found) == FILL_CHUNK else row[3]
                 await sql.run("UPDATE usage_meter SET fill_from = ? WHERE meter_id = ?", reached, meter_id)
 
     async def _forget(self, sql: Sql, meter_id: str) -> None:
+        for (number,) in await sql.rows("SELECT meter_no FROM usage_meter WHERE meter_id = ?", meter_id):
+            await forget_rollups(sql, number)
         await sql.run(
             "DELETE FROM usage_value WHERE meter_no IN (SELECT meter_no FROM usage_meter WHERE meter_id = ?)", meter_id
         )

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+DAY = 86_400_000_000
+"""A day of UTC in microseconds; `time // DAY` is its number since 1970."""
 
 
 def microseconds(at: datetime) -> int:

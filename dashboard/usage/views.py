@@ -64,7 +64,8 @@ class Measurement:
 class MeterQuery:
     """What to measure: from ≤ time < to, both cut to seconds; no `window` means one row over all of it.
 
-    `filters` keeps events whose dimension has one of the given values.
+    `filters` keeps events whose dimension has one of the given values. With `rollups` the answer, which is the same,
+    may be put together from daily figures: for charts, never for invoices.
     """
 
     from_at: datetime | None = None
@@ -75,6 +76,7 @@ class MeterQuery:
     group_by: tuple[str, ...] = ()
     by_subject: bool = False
     filters: dict[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    rollups: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,11 +104,11 @@ async def answer(backend: Backend, meter: Meter, asked: Question) -> Answer:
         subjects=subjects,
         by_subject=asked.group in (SUBJECT, CUSTOMER),
         group_by=(asked.group,) if asked.group in meter.group_by else (),
+        rollups=True,
     )
     measured = await query_meter(backend.event_store, meter, query)
-    whole = await query_meter(
-        backend.event_store, meter, MeterQuery(from_at=asked.from_at, to_at=asked.to_at, subjects=subjects)
-    )
+    one_row = MeterQuery(from_at=asked.from_at, to_at=asked.to_at, subjects=subjects, rollups=True)
+    whole = await query_meter(backend.event_store, meter, one_row)
     nothing = ZERO if meter.aggregation in (Aggregation.SUM, Aggregation.COUNT) else None
     total = whole[0].value if whole else nothing
     if asked.group == CUSTOMER:
