@@ -157,8 +157,8 @@ def problem_from(request: Request, error: MeterdeskError) -> ProblemResponse:
         for place, sentence in error.fields.items()
     ]
     status = _status(error, v3)
-    if status == 409 and not fields:
-        # Some operations of v1 promise at least one entry with a conflict.
+    if status in (400, 409) and not fields:
+        # v1 promises at least one entry with these.
         fields = [FieldProblem("request", error.message, code=error.code)]
     extensions = error.details | {"code": error.code}
     if error.what_to_do:

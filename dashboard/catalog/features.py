@@ -1,6 +1,8 @@
 """Features: verbs and questions."""
 
 from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Select, or_, select
@@ -58,6 +60,21 @@ async def create_feature(work: Work, wanted: CreateFeature) -> Feature:
     work.audit("feature.created", "feature", row.id, key=row.key)
     work.changed("features")
     return _feature(row, meter.key if meter else None)
+
+
+async def set_unit_cost(work: Work, id_or_key: str, unit_cost: Decimal | None) -> Feature:
+    """Sets what a unit costs us (in the plan's currency), None: unknown. Raises FeatureNotFound, FeatureInvalid."""
+    feature = await get_feature(work.session, id_or_key)
+    if feature.archived_at is not None:
+        raise FeatureInvalid("An archived feature does not change.", remedy="Make a new one under the same key.")
+    if unit_cost is not None and unit_cost < 0:
+        raise FeatureInvalid("A unit cannot cost less than nothing.", field="unit_cost")
+    row = await work.session.get_one(FeatureRow, feature.id)
+    if row.unit_cost != unit_cost:
+        before, row.unit_cost, row.updated_at = row.unit_cost, unit_cost, work.now
+        work.audit("feature.unit_cost_set", "feature", row.id, before=_text(before), after=_text(unit_cost))
+        work.changed("features")
+    return replace(feature, unit_cost=row.unit_cost, updated_at=row.updated_at)
 
 
 async def archive_feature(work: Work, id_or_key: str) -> None:
@@ -163,3 +180,7 @@ def _feature(row: FeatureRow, meter_key: str | None) -> Feature:
         updated_at=row.updated_at,
         archived_at=row.archived_at,
     )
+
+
+def _text(cost: Decimal | None) -> str | None:
+    return None if cost is None else format(cost, "f")

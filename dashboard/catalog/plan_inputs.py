@@ -88,10 +88,9 @@ class PhaseInput(Input):
         return Phase(self.key, self.name, cards, self.duration, self.description, self.metadata)
 
 
-class CreatePlan(Input):
-    """A new plan, or the next version of the one that has this key; always a draft."""
+class CustomPlan(Input):
+    """A plan for one subscription only: it has no key, and nobody else can subscribe to it."""
 
-    key: Key
     name: Name
     description: Description | None = None
     currency: Currency
@@ -100,6 +99,12 @@ class CreatePlan(Input):
     settlement_mode: Literal["credit_then_invoice", "credit_only"] = "credit_then_invoice"
     phases: tuple[PhaseInput, ...] = ()
     metadata: dict[str, str] = Field(default_factory=dict)
+
+
+class CreatePlan(CustomPlan):
+    """A new plan, or the next version of the one that has this key; always a draft."""
+
+    key: Key
 
 
 class UpdatePlan(Input):

@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from dashboard.catalog.features import features_by_key
 from dashboard.catalog.plan_errors import PlanHasDraft, PlanInUse, PlanNotEditable, PlanNotFound, PlanNotPublishable
-from dashboard.catalog.plan_inputs import CreatePlan, PhaseInput, PublishPlan, UpdatePlan
+from dashboard.catalog.plan_inputs import CreatePlan, CustomPlan, PhaseInput, PublishPlan, UpdatePlan
 from dashboard.catalog.plan_json import phase_from_json, phase_to_json
 from dashboard.catalog.plan_rules import plan_issues
 from dashboard.catalog.plan_tables import PlanRow
@@ -89,12 +89,7 @@ async def publish_plan(work: Work, plan_id: str, wanted: PublishPlan | None = No
     wanted = wanted or PublishPlan()
     row = await _editable(work, plan_id)
     plan = await _plan(work.session, row, work.now)
-    if plan.issues:
-        raise PlanNotPublishable(
-            f"{plan.name} cannot be published yet: {plan.issues[0].message}",
-            fields={issue.field: issue.message for issue in reversed(plan.issues)},
-            details={"codes": [issue.code for issue in plan.issues]},
-        )
+    _refuse_issues(plan, f"{plan.name} cannot be published yet")
     start = max(wanted.effective_from or work.now, work.now)
     if wanted.effective_to is not None and wanted.effective_to <= start:
         raise InvalidInput("A plan cannot end before it starts.", field="effective_to")
@@ -135,6 +130,29 @@ async def get_plan(
 ) -> Plan:
     """A version by its id; by key the given one, else the active one, else the latest. Raises PlanNotFound."""
     return await _plan(session, await _find(session, id_or_key, now, version, latest=latest), now)
+
+
+async def custom_plan(session: AsyncSession, wanted: CustomPlan, *, now: datetime) -> Plan:
+    """A plan that is stored nowhere: no id, no key, version 0. Raises PlanNotPublishable with all that is wrong."""
+    row = PlanRow(
+        id="",
+        key="",
+        version=0,
+        name=wanted.name,
+        description=wanted.description,
+        currency=wanted.currency,
+        billing_cadence=wanted.billing_cadence,
+        pro_rating_enabled=wanted.pro_rating_enabled,
+        settlement_mode=wanted.settlement_mode,
+        phases=_documents(wanted.phases),
+        metadata_=wanted.metadata,
+        effective_from=now,
+        created_at=now,
+        updated_at=now,
+    )
+    plan = await _plan(session, row, now)
+    _refuse_issues(plan, f"{plan.name} cannot be subscribed to")
+    return plan
 
 
 async def list_plans(
@@ -295,3 +313,12 @@ async def _live_tax_codes(session: AsyncSession, phases: tuple[Phase, ...]) -> s
 
 def _documents(phases: Sequence[PhaseInput]) -> list[dict[str, Any]]:
     return [phase_to_json(phase.to_phase(f"phases.{number}.")) for number, phase in enumerate(phases)]
+
+
+def _refuse_issues(plan: Plan, what: str) -> None:
+    if plan.issues:
+        raise PlanNotPublishable(
+            f"{what}: {plan.issues[0].message}",
+            fields={issue.field: issue.message for issue in reversed(plan.issues)},
+            details={"codes": [issue.code for issue in plan.issues]},
+        )

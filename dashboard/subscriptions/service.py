@@ -4,15 +4,16 @@ Before something that costs money begins, the customer has to be ready to pay fo
 of any transaction (`PaymentReadiness` may call Stripe), so the verbs that need it take the `SubscriptionDesk`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from dashboard.catalog.plan_views import Plan
-from dashboard.catalog.plans import get_plan
+from dashboard.catalog.plans import custom_plan, get_plan
 from dashboard.catalog.status import PlanStatus
 from dashboard.customers.queries import live_customer
 from dashboard.kit.calendar import cut_to_seconds
@@ -53,14 +54,13 @@ class SubscriptionDesk:
 async def create_subscription(desk: SubscriptionDesk, actor: Actor, wanted: CreateSubscription) -> Subscription:
     """Puts a customer on a plan, or on the terms of a draft that nobody else gets.
 
-    Raises CustomerNotFound, CustomerDeleted, PlanNotFound, PlanNotActive, TimingNotPossible, AlreadySubscribed,
-    BillingSetupInvalid (with what the customer lacks, and the remedy).
+    Raises CustomerNotFound, CustomerDeleted, PlanNotFound, PlanNotActive, PlanNotPublishable (with what is wrong with a
+    custom plan), TimingNotPossible, AlreadySubscribed, BillingSetupInvalid (with what is lacking, and the remedy).
     """
     now = desk.database.clock.now()
     async with desk.database.read() as session:
         customer = await live_customer(session, wanted.customer_id)
-        plan = await get_plan(session, wanted.plan, now=now, version=wanted.plan_version)
-    plan = _finished_draft(plan) if wanted.is_custom else _in_effect(plan)
+        plan = await _chosen(session, wanted, now)
     await _check_readiness(desk, customer.id, plan)
     async with desk.database.transaction(actor) as work:
         start = _start(wanted.timing, work.now)
@@ -74,7 +74,6 @@ async def create_subscription(desk: SubscriptionDesk, actor: Actor, wanted: Crea
             name=wanted.name,
             description=wanted.description,
             metadata=wanted.metadata,
-            is_custom=wanted.is_custom,
         )
 
 
@@ -88,7 +87,7 @@ async def change_subscription(
     now = desk.database.clock.now()
     async with desk.database.read() as session:
         customer_id = (await find_row(session, subscription_id)).customer_id
-        plan = _in_effect(await get_plan(session, wanted.plan, now=now, version=wanted.plan_version))
+        plan = await _chosen(session, wanted, now)
     await _check_readiness(desk, customer_id, plan)
     async with desk.database.transaction(actor) as work:
         row = await _running(work, subscription_id)
@@ -181,15 +180,15 @@ async def _insert(
     description: str | None,
     metadata: dict[str, str],
     previous_id: str | None = None,
-    is_custom: bool = False,
 ) -> Subscription:
     await _lock_customer(work, customer_id)
     row = SubscriptionRow(
         id=new_id(),
         customer_id=customer_id,
-        plan_id=None if is_custom else plan.id,
-        plan_key=None if is_custom else plan.key,
-        plan_version=None if is_custom else plan.version,
+        # Terms for one customer are no plan to refer to.
+        plan_id=plan.id or None,
+        plan_key=plan.key or None,
+        plan_version=plan.version or None,
         name=name or plan.name,
         description=description,
         currency=plan.currency,
@@ -212,7 +211,12 @@ async def _insert(
     return subscription_of(row, work.now)
 
 
-def _in_effect(plan: Plan) -> Plan:
+async def _chosen(session: AsyncSession, wanted: CreateSubscription | ChangeSubscription, now: datetime) -> Plan:
+    if wanted.custom_plan is not None:
+        return await custom_plan(session, wanted.custom_plan, now=now)
+    plan = await get_plan(session, wanted.plan or "", now=now, version=wanted.plan_version)
+    if wanted.is_custom:
+        return replace(_finished_draft(plan), id="", key="", version=0)
     if plan.status is not PlanStatus.ACTIVE:
         raise PlanNotActive(f"Version {plan.version} of {plan.key} is {plan.status.value}.", field="plan")
     return plan

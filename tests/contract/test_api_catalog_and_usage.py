@@ -239,3 +239,18 @@ async def test_tax_codes_and_defaults(api: ApiHouse) -> None:
 async def test_currencies_are_listed(api: ApiHouse) -> None:
     found = {one["code"]: one["subunits"] for one in await api.ok("GET", "/api/v1/info/currencies")}
     assert (found["USD"], found["JPY"], found["KWD"]) == (2, 0, 3)
+
+
+async def test_what_a_unit_costs_is_set_left_and_cleared(api: ApiHouse) -> None:
+    made = await api.ok("POST", f"{V3}/features", {"key": "calls", "name": "Calls"})
+    path = f"{V3}/features/{made['id']}"
+    cost = {"unit_cost": {"type": "manual", "amount": "0.002"}}
+    assert (await api.ok("PATCH", path, cost))["unit_cost"] == cost["unit_cost"]
+    assert (await api.ok("PATCH", path, {}))["unit_cost"] == cost["unit_cost"]
+    assert (await api.ok("GET", "/api/v1/features/calls"))["unitCost"] == cost["unit_cost"]
+    assert "unit_cost" not in await api.ok("PATCH", path, {"unit_cost": None})
+    for wrong in ({"type": "manual", "amount": "-1"}, {"type": "llm"}, {"type": "manual", "amount": 1}):
+        await api.refused(400, "PATCH", path, {"unit_cost": wrong})
+    await api.refused(400, "PATCH", path, {"name": "Other"})
+    await api.ok("DELETE", path)
+    await api.refused(400, "PATCH", path, cost)

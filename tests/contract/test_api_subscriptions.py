@@ -69,6 +69,30 @@ async def test_a_customer_subscribes_changes_and_cancels(api: ApiHouse) -> None:
     assert over["status"] == "inactive"
 
 
+async def test_a_plan_can_be_made_for_one_subscription_only(api: ApiHouse) -> None:
+    await paying_customer(api)
+    fee = {"type": "flat_fee", "key": "fee", "name": "Fee", "billingCadence": "P1M"}
+    price = {"type": "flat", "amount": "17", "paymentTerm": "in_advance"}
+    phase = {"key": "only", "name": "Only", "duration": None, "rateCards": [fee | {"price": price}]}
+    custom = {"name": "Only for ACME", "currency": "USD", "billingCadence": "P1M", "phases": [phase]}
+    body = {"customPlan": custom, "customerKey": "acme"}
+    made = await api.ok("POST", "/api/v1/subscriptions", body)
+    assert (made["name"], "plan" in made) == ("Only for ACME", False)
+    seen = await api.ok("GET", f"/api/v1/subscriptions/{made['id']}")
+    assert seen["phases"][0]["items"][0]["price"]["amount"] == "17"
+    assert (await api.ok("GET", f"{V3}/subscriptions/{made['id']}"))["name"] == "Only for ACME"
+    assert (await api.ok("GET", "/api/v1/plans"))["totalCount"] == 0
+    path = f"/api/v1/subscriptions/{made['id']}"
+    await api.refused(400, "POST", f"{path}/migrate", {"timing": "immediate"})
+    dearer = custom | {"phases": [phase | {"rateCards": [fee | {"price": price | {"amount": "18"}}]}]}
+    changed = await api.ok("POST", f"{path}/change", {"customPlan": dearer, "timing": "immediate"})
+    assert changed["next"]["phases"][0]["items"][0]["price"]["amount"] == "18"
+    for wrong in ({"billingCadence": "P7M1W"}, {"phases": []}, {"phases": [phase, phase]}, {"currency": "XXX"}):
+        await api.refused(400, "POST", "/api/v1/subscriptions", body | {"customPlan": custom | wrong})
+    both = await api.refused(400, "POST", "/api/v1/subscriptions", body | {"plan": {"key": "pro"}})
+    assert "only" in both["detail"]
+
+
 async def test_v3_subscribes_by_ids(api: ApiHouse) -> None:
     customer = await paying_customer(api)
     plan = await published_plan(api)
@@ -94,3 +118,36 @@ async def test_who_cannot_pay_cannot_subscribe_to_what_costs_money(api: ApiHouse
     await api.refused(400, "POST", "/api/v1/subscriptions", {"plan": {"key": "pro"}})
     await api.refused(400, "POST", "/api/v1/subscriptions", {"customPlan": {}, "customerKey": "acme"})
     await api.refused(404, "POST", "/api/v1/subscriptions", {"plan": {"key": "nothing"}, "customerKey": "acme"})
+
+
+async def test_what_a_customer_may_use_is_what_the_rate_cards_in_effect_grant(api: ApiHouse) -> None:
+    await paying_customer(api)
+    meter = {"slug": "tokens", "aggregation": "SUM", "eventType": "prompt", "valueProperty": "$.tokens"}
+    await api.ok("POST", "/api/v1/meters", meter)
+    await api.ok("POST", "/api/v1/features", {"key": "tokens", "name": "Tokens", "meterSlug": "tokens"})
+    for key in ("support", "seats"):
+        await api.ok("POST", "/api/v1/features", {"key": key, "name": key})
+    card = {"type": "flat_fee", "billingCadence": "P1M", "price": None}
+    grants = {
+        "tokens": {"type": "metered", "issueAfterReset": 100, "isSoftLimit": False},
+        "support": {"type": "boolean"},
+        "seats": {"type": "static", "config": '{"seats": 5}'},
+    }
+    cards = [card | {"key": k, "name": k, "featureKey": k, "entitlementTemplate": v} for k, v in grants.items()]
+    phase = {"key": "only", "name": "Only", "duration": None, "rateCards": cards}
+    custom = {"name": "Granted", "currency": "USD", "billingCadence": "P1M", "phases": [phase]}
+    path = "/api/v1/customers/acme/access"
+    assert await api.ok("GET", path) == {"entitlements": {}}
+    await api.ok("POST", "/api/v1/subscriptions", {"customPlan": custom, "customerKey": "acme"})
+    found = (await api.ok("GET", path))["entitlements"]
+    assert found["support"] == {"hasAccess": True}
+    assert found["seats"] == {"hasAccess": True, "config": '{"seats": 5}'}
+    whole = {"balance": 100, "usage": 0, "overage": 0, "totalAvailableGrantAmount": 100}
+    assert found["tokens"] == {"hasAccess": True} | whole
+    for number, tokens in enumerate((60, 70)):
+        event = {"specversion": "1.0", "id": str(number), "source": "test", "type": "prompt", "subject": "acme"}
+        body = event | {"data": {"tokens": tokens}}
+        await api.ok("POST", "/api/v1/events", body, headers={"content-type": "application/cloudevents+json"})
+    used = (await api.ok("GET", path))["entitlements"]["tokens"]
+    assert used == {"hasAccess": False, "balance": 0, "usage": 130, "overage": 30, "totalAvailableGrantAmount": 100}
+    await api.refused(404, "GET", "/api/v1/customers/nobody/access")

@@ -62,11 +62,16 @@ class PlanBody(V1Model):
     phases: Annotated[list[PhaseBody], Field(min_length=1, max_length=100)]
 
 
-class NewPlanBody(PlanBody):
+class CustomPlanBody(PlanBody):
+    """`CustomPlanInput`."""
+
+    currency: CurrencyCode = "USD"
+
+
+class NewPlanBody(CustomPlanBody):
     """`PlanCreate`."""
 
     key: ResourceKey
-    currency: CurrencyCode = "USD"
 
 
 @router.get("")
@@ -103,7 +108,7 @@ async def list_plans(
 async def create_plan(actor: Admin, body: NewPlanBody) -> Response:
     """Makes a draft: the first version of its key, or the next one."""
     with wire_names(_FIELDS):
-        wanted = parse_input(CreatePlan, _plan_from_v1(body) | {"key": body.key, "currency": body.currency})
+        wanted = parse_input(CreatePlan, plan_from_v1(body) | {"key": body.key, "currency": body.currency})
         async with running().database.transaction(actor) as work:
             plan = await plans.create_plan(work, wanted)
     return reply(plan_to_v1(plan), 201)
@@ -124,7 +129,7 @@ async def get_plan(
 async def update_plan(actor: Admin, plan_id: str, body: PlanBody) -> Response:
     """Replaces a draft."""
     with wire_names(_FIELDS):
-        wanted = parse_input(UpdatePlan, _plan_from_v1(body))
+        wanted = parse_input(UpdatePlan, plan_from_v1(body))
         async with running().database.transaction(actor) as work:
             plan = await plans.update_plan(work, plan_id, wanted)
     return reply(plan_to_v1(plan))
@@ -203,7 +208,8 @@ def _place(field: str) -> str:
     return field.replace("rate_cards", "rateCards").replace("billing_cadence", "billingCadence")
 
 
-def _plan_from_v1(body: PlanBody) -> dict[str, Any]:
+def plan_from_v1(body: PlanBody) -> dict[str, Any]:
+    """A plan as the catalog's inputs have it."""
     return {
         "name": body.name,
         "description": body.description,

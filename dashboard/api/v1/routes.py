@@ -3,6 +3,7 @@
 from dashboard.api.v1 import (
     apps,
     checkout,
+    customer_access,
     customer_apps,
     customer_overrides,
     customers,
@@ -28,6 +29,7 @@ ROUTERS = [
         customer_apps,
         checkout,
         stripe_webhook,
+        customer_access,
         invoices,
         pending_lines,
         customer_overrides,

@@ -16,6 +16,7 @@ from dashboard.api.shapes import (
     without_none,
 )
 from dashboard.api.v1.base import V1Model
+from dashboard.api.v1.plans import CustomPlanBody
 from dashboard.api.v1.price_shapes import discounts_to_v1
 from dashboard.api.v1.rate_card_shapes import price_of_card, tax_to_v1
 from dashboard.catalog.price_json import discounts_to_json
@@ -38,20 +39,20 @@ class _Named(V1Model):
 
 
 class NewSubscriptionBody(_Named):
-    """`PlanSubscriptionCreate`. Plans made for one customer only (`customPlan`) are not there."""
+    """`PlanSubscriptionCreate` or `CustomSubscriptionCreate`."""
 
     plan: PlanReference | None = None
-    custom_plan: Any = None
+    custom_plan: CustomPlanBody | None = None
     timing: Timing = "immediate"
     customer_id: UlidAnyCase | None = None
     customer_key: CustomerKey | None = None
 
 
 class ChangeBody(_Named):
-    """`PlanSubscriptionChange`."""
+    """`PlanSubscriptionChange` or `CustomSubscriptionChange`."""
 
     plan: PlanReference | None = None
-    custom_plan: Any = None
+    custom_plan: CustomPlanBody | None = None
     timing: Timing
 
 

@@ -1,18 +1,18 @@
 """v1 subscriptions: who is on which plan, since when."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 
 from dashboard.api.auth import Operator, Viewer
 from dashboard.api.shapes import IdOrKey, UlidAnyCase, nothing, reply
 from dashboard.api.v1.base import Order, PageQuery, page_answer
+from dashboard.api.v1.plans import plan_from_v1
 from dashboard.api.v1.subscription_shapes import (
     CancelBody,
     ChangeBody,
     MigrateBody,
     NewSubscriptionBody,
-    PlanReference,
     expanded_to_v1,
     subscription_to_v1,
 )
@@ -29,11 +29,6 @@ router = APIRouter(prefix="/api/v1", tags=["Subscriptions"])
 
 _FIELDS = {"plan_version": "plan.version", "plan": "plan.key"}
 Status = Literal["active", "inactive", "canceled", "scheduled"]
-
-
-class NoCustomPlans(InvalidInput):
-    code = "custom_plan_not_supported"
-    remedy = "Create a plan, publish it, and subscribe to its key."
 
 
 class AnchorStays(InvalidInput):
@@ -70,7 +65,6 @@ async def list_customer_subscriptions(
 async def create_subscription(actor: Operator, body: NewSubscriptionBody) -> Response:
     """Puts a customer on a plan."""
     backend = running()
-    plan = _plan(body.plan)
     who = body.customer_id or body.customer_key
     if who is None:
         raise InvalidInput("Name the customer by customerId or customerKey.", field="customerId")
@@ -78,14 +72,9 @@ async def create_subscription(actor: Operator, body: NewSubscriptionBody) -> Res
         customer = await live_customer(session, who)
     wanted = {
         "customer_id": customer.id,
-        "plan": plan.key,
-        "plan_version": plan.version,
-        "starting_phase": body.starting_phase,
+        **_plan(body),
         "timing": body.timing,
         "billing_anchor": body.billing_anchor,
-        "name": body.name,
-        "description": body.description,
-        "metadata": body.metadata or {},
     }
     with wire_names(_FIELDS):
         made = await service.create_subscription(backend.subscriptions, actor, parse_input(CreateSubscription, wanted))
@@ -120,16 +109,7 @@ async def change_subscription(actor: Operator, subscription_id: UlidAnyCase, bod
     """Ends a subscription and starts another plan at the same instant."""
     if body.billing_anchor is not None:
         raise AnchorStays("The billing anchor cannot change with the plan.", field="billingAnchor")
-    plan = _plan(body.plan)
-    wanted = {
-        "plan": plan.key,
-        "plan_version": plan.version,
-        "starting_phase": body.starting_phase,
-        "timing": body.timing,
-        "name": body.name,
-        "description": body.description,
-        "metadata": body.metadata or {},
-    }
+    wanted = {**_plan(body), "timing": body.timing}
     with wire_names(_FIELDS):
         request = parse_input(ChangeSubscription, wanted)
         old, new = await service.change_subscription(running().subscriptions, actor, subscription_id, request)
@@ -145,7 +125,7 @@ async def migrate_subscription(actor: Operator, subscription_id: UlidAnyCase, bo
     async with backend.database.read() as session:
         subscription = await queries.get_subscription(session, subscription_id, backend.clock.now())
     if subscription.plan_key is None:
-        raise InvalidInput("This subscription follows no plan.")
+        raise InvalidInput("This subscription follows no plan.", field="plan")
     wanted = {
         "plan": subscription.plan_key,
         "plan_version": body.target_version,
@@ -175,7 +155,14 @@ async def unschedule_cancelation(actor: Operator, subscription_id: UlidAnyCase) 
         return reply(subscription_to_v1(await service.unschedule_cancelation(work, subscription_id)))
 
 
-def _plan(plan: PlanReference | None) -> PlanReference:
-    if plan is None:
-        raise NoCustomPlans("Plans made for one customer only are not there.", field="plan")
-    return plan
+def _plan(body: NewSubscriptionBody | ChangeBody) -> dict[str, Any]:
+    custom = body.custom_plan
+    return {
+        "plan": body.plan.key if body.plan else None,
+        "plan_version": body.plan.version if body.plan else None,
+        "custom_plan": plan_from_v1(custom) | {"currency": custom.currency} if custom else None,
+        "starting_phase": body.starting_phase,
+        "name": body.name,
+        "description": body.description,
+        "metadata": body.metadata or {},
+    }

@@ -58,6 +58,12 @@ class FeatureBody(V3Model):
     unit_cost: ManualUnitCost | None = None
 
 
+class FeatureChangeBody(V3Model):
+    """`UpdateFeatureRequest`: null clears the cost, leaving it out leaves it."""
+
+    unit_cost: ManualUnitCost | None = None
+
+
 @router.get("")
 async def list_features(_: Viewer, request: Request, page: PageQuery) -> Response:
     """Features, page by page."""
@@ -96,6 +102,18 @@ async def get_feature(_: Viewer, feature_id: UlidUpperCase) -> Response:
     """One feature; an archived one has its `deleted_at`."""
     async with running().database.read() as session:
         return reply(feature_to_v3(await features.get_feature(session, feature_id)))
+
+
+@router.patch("/{feature_id}")
+async def update_feature(actor: Admin, feature_id: UlidUpperCase, body: FeatureChangeBody) -> Response:
+    """Sets or clears what a unit costs."""
+    async with running().database.transaction(actor) as work:
+        if "unit_cost" in body.model_fields_set:
+            cost = body.unit_cost.amount if body.unit_cost else None
+            changed = await features.set_unit_cost(work, feature_id, cost)
+        else:
+            changed = await features.get_feature(work.session, feature_id)
+    return reply(feature_to_v3(changed))
 
 
 @router.delete("/{feature_id}", status_code=204)
