@@ -2,8 +2,9 @@
 
 import json
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ class ApiHouse:
     client: httpx.AsyncClient
     sandbox: httpx.AsyncClient
     contracts: dict[str, OpenMeterContract]
+    data_dir: Path
     account: str = field(default_factory=lambda: new_id().lower())
 
     async def call(self, method: str, path: str, body: Any = None, *, token: str | None = TOKEN, **more: Any) -> Any:
@@ -106,6 +108,21 @@ class ApiHouse:
         }
 
 
+def every_row(data_dir: Path) -> dict[str, list[str]]:
+    """Every row of every table in the SQLite files of a house; when a key was last used is no change."""
+    found: dict[str, list[str]] = {}
+    for file in sorted(data_dir.glob("*.db")):
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+            database.row_factory = sqlite3.Row
+            for (table,) in database.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+            ).fetchall():
+                rows = database.execute(f'SELECT * FROM "{table}"').fetchall()
+                shown = [{name: row[name] for name in row.keys() if name != "last_used_at"} for row in rows]  # noqa: SIM118
+                found[f"{file.name} {table}"] = sorted(map(repr, shown))
+    return found
+
+
 def check(contracts: dict[str, OpenMeterContract], method: str, path: str, answer: httpx.Response) -> None:
     """Raises AssertionError with everything in an answer that its contract does not have."""
     version = "v3" if path.startswith(("/v3/", "/api/v3/")) else "v1"
@@ -169,4 +186,4 @@ async def opened_house(
         httpx.AsyncClient(transport=transport, base_url="http://meterdesk.test") as client,
         httpx.AsyncClient(base_url=sandbox.url, trust_env=False) as stripe,
     ):
-        yield ApiHouse(backend, client, stripe, contracts)
+        yield ApiHouse(backend, client, stripe, contracts, data_dir)

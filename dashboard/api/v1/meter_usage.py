@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Query, Request, Response
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StringConstraints
 
 from dashboard.api.auth import Viewer
 from dashboard.api.meter_queries import UsageQuestion, UsageRow, usage_rows
@@ -39,7 +39,7 @@ class ValueFilter(V1Model):
 
 
 class MeterQueryRequest(V1Model):
-    client_id: str | None = None
+    client_id: Annotated[str | None, StringConstraints(min_length=1, max_length=36)] = None
     from_: Annotated[Time | None, Field(alias="from")] = None
     to: Time | None = None
     window_size: Window | None = None
