@@ -52,7 +52,9 @@ def decimal_text(value: Decimal) -> str:
 
 def time_text(value: datetime) -> str:
     """`value` in RFC 3339, UTC, with a `Z`."""
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    # The database answers in UTC; turning that into UTC costs more than the rest.
+    in_utc = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return in_utc.isoformat()[:-6] + "Z"
 
 
 def optional_time(value: datetime | None) -> str | None:

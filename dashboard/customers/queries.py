@@ -12,7 +12,15 @@ from dashboard.customers.tables import CustomerRow, UsageNameRow
 from dashboard.customers.views import Address, Customer
 from dashboard.kit.errors import InvalidInput
 from dashboard.kit.ids import is_id
-from dashboard.kit.paging import PAGE_SIZE_DEFAULT, Cursor, Page, PageRequest, fetch_page, newer_than, older_than
+from dashboard.kit.paging import (
+    PAGE_SIZE_DEFAULT,
+    Cursor,
+    Page,
+    PageRequest,
+    fetch_page_of_columns,
+    newer_than,
+    older_than,
+)
 
 _SORTS: dict[str, Any] = {
     "id": col(CustomerRow.id),
@@ -22,6 +30,13 @@ _SORTS: dict[str, Any] = {
     "created_at": col(CustomerRow.created_at),
     "updated_at": col(CustomerRow.updated_at),
 }
+
+# Columns of the table, not of the class: rows of these pass the object mapper by.
+_COLUMNS = [
+    column.label("metadata_" if column.name == "metadata" else column.name)
+    for column in CustomerRow.__table__.columns  # pyright: ignore[reportAttributeAccessIssue]
+    if column.name != "search_text"
+]
 
 
 async def get_customer(session: AsyncSession, id_or_key: str) -> Customer:
@@ -106,7 +121,7 @@ async def list_customers(
         statement = statement.where(col(CustomerRow.id).in_(ids))
     column = _SORTS[sort]
     statement = statement.order_by(column.desc() if descending else column, col(CustomerRow.id))
-    rows, total = await fetch_page(session, statement, page)
+    rows, total = await fetch_page_of_columns(session, statement, _COLUMNS, page)
     return Page(tuple(customer_of(row) for row in rows), total, page.number, page.size)
 
 
@@ -161,7 +176,7 @@ async def live_customer_row(session: AsyncSession, id_or_key: str) -> CustomerRo
 
 
 def customer_of(row: CustomerRow) -> Customer:
-    """The customer in a row, as others may hold them."""
+    """The customer in a row (or in `_COLUMNS` of one), as others may hold them."""
     return Customer(
         id=row.id,
         key=row.key,

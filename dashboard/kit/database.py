@@ -4,12 +4,14 @@ A verb never commits and never calls another machine: the edge that opened the t
 does the second while one is open.
 """
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+import msgspec
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -158,7 +160,11 @@ def sync_url(url: URL) -> URL:
 def _engines(url: URL, pragmas: Mapping[str, int]) -> tuple[AsyncEngine, AsyncEngine]:
     if url.get_backend_name() != "sqlite":
         engine = create_async_engine(
-            url, pool_size=POSTGRESQL_CONNECTIONS, pool_pre_ping=True, isolation_level="READ COMMITTED"
+            url,
+            pool_size=POSTGRESQL_CONNECTIONS,
+            pool_pre_ping=True,
+            isolation_level="READ COMMITTED",
+            json_deserializer=_document_from,
         )
         return engine, engine
     write = _sqlite_engine(url, pool_size=1, pool_timeout=60)
@@ -169,8 +175,23 @@ def _engines(url: URL, pragmas: Mapping[str, int]) -> tuple[AsyncEngine, AsyncEn
 
 
 def _sqlite_engine(url: URL, **options: Any) -> AsyncEngine:
-    connect = {"async_creator_fn": open_sqlite}
-    return create_async_engine(url, poolclass=AsyncAdaptedQueuePool, max_overflow=0, connect_args=connect, **options)
+    return create_async_engine(
+        url,
+        poolclass=AsyncAdaptedQueuePool,
+        max_overflow=0,
+        connect_args={"async_creator_fn": open_sqlite},
+        json_deserializer=_document_from,
+        **options,
+    )
+
+
+def _document_from(text: str | bytes) -> Any:
+    # A page of 100 customers holds 400 documents; the standard library takes nine times as long for them.
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        # It is stricter, too: halves of surrogate pairs, for one, are read by the standard library only.
+        return json.loads(text)
 
 
 def _prepare_sqlite(engine: AsyncEngine, *, read_only: bool, pragmas: Mapping[str, int]) -> None:

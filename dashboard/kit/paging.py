@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -52,9 +53,20 @@ class Page(Generic[Item]):
 
 async def fetch_page(session: AsyncSession, statement: Select[Any], request: PageRequest) -> tuple[list[Any], int]:
     """The rows of one page of `statement` (which must be ordered), and the count of all of them."""
-    total = await session.scalar(select(func.count()).select_from(statement.order_by(None).subquery()))
     rows = await session.scalars(statement.limit(request.size).offset(request.offset))
-    return list(rows), total or 0
+    return list(rows), await _count(session, statement)
+
+
+async def fetch_page_of_columns(
+    session: AsyncSession, statement: Select[Any], columns: Sequence[Any], request: PageRequest
+) -> tuple[Sequence[Any], int]:
+    """Like `fetch_page`, with the columns as they are instead of objects: for long pages, at half the price."""
+    page = statement.with_only_columns(*columns).limit(request.size).offset(request.offset)
+    return (await session.execute(page)).all(), await _count(session, statement)
+
+
+async def _count(session: AsyncSession, statement: Select[Any]) -> int:
+    return await session.scalar(select(func.count()).select_from(statement.order_by(None).subquery())) or 0
 
 
 @dataclass(frozen=True, slots=True)
