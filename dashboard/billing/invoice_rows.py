@@ -161,7 +161,8 @@ def refresh_attention(row: InvoiceRow, issues: Iterable[Issue]) -> None:
     failure = (row.external or {}).get("failure_message") if status in _WANTS_SOMEBODY else None
     held = row.sync_state in (SyncState.UNAUTHORIZED, SyncState.FAILED) or row.sync_attempts >= MANY_ATTEMPTS
     over = status.is_final and status is not S.DELETED
-    row.needs_attention = not over and (status in _WANTS_SOMEBODY or held)
+    is_issued_wrong = critical is not None and row.tab in ("open", "overdue")
+    row.needs_attention = not over and (status in _WANTS_SOMEBODY or held or is_issued_wrong)
     waiting = trouble if row.next_attempt_at is not None or held else None
     row.problem = None if over else failure or critical or waiting or _OWN_SENTENCE.get(status)
 

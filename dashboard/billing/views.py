@@ -245,7 +245,10 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class ExternalInvoice:
-    """What the invoicing app (Stripe) says of an invoice. Amounts are major units; times are UTC."""
+    """What the invoicing app (Stripe) says of an invoice. Amounts are major units; times are UTC.
+
+    `balance_before` and `balance_after` are the customer's balance when it was issued: below zero is credit.
+    """
 
     id: str
     status: str
@@ -259,6 +262,10 @@ class ExternalInvoice:
     amount_due: Decimal | None = None
     amount_paid: Decimal | None = None
     amount_remaining: Decimal | None = None
+    balance_before: Decimal | None = None
+    balance_after: Decimal | None = None
+    credited_before_payment: Decimal | None = None
+    credited_after_payment: Decimal | None = None
     automatic_tax_status: str | None = None
     due_at: datetime | None = None
     finalized_at: datetime | None = None

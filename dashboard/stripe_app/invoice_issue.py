@@ -10,19 +10,20 @@ from dashboard.kit.money import format_money, from_minor
 from dashboard.stripe_app.apps import expect_news
 from dashboard.stripe_app.calls import Intent, once
 from dashboard.stripe_app.desk import StripeDesk
+from dashboard.stripe_app.draft_lines import METADATA_LINE
 from dashboard.stripe_app.errors import StripeInvalidRequest, StripeTaxProblem
 from dashboard.stripe_app.gateway import Gateway
 from dashboard.stripe_app.gateway_calls import FINALIZING
 from dashboard.stripe_app.invoice_job import InvoiceJob, current_draft, open_job, read_job_again
-from dashboard.stripe_app.invoice_lines import bring_lines_in_line, difference
-from dashboard.stripe_app.invoice_rows import add_note, is_ours, note_answer, note_lines
+from dashboard.stripe_app.invoice_lines import bring_lines_in_line
+from dashboard.stripe_app.invoice_rows import add_note, after_discounts, before_tax, is_ours, note_answer, note_lines
 from dashboard.stripe_app.invoice_sync import bring_draft_in_line
 from dashboard.stripe_app.products import ensure_products
 from dashboard.stripe_app.tables import StripeInvoiceRow
 
 Json = dict[str, Any]
 
-TRUSTED_FOR = timedelta(minutes=5)
+TRUSTED_FOR = timedelta(minutes=1)
 """How long Stripe's last answer about a draft counts as the truth before finalising; older, it is read again."""
 
 TAX_CAN_BE_DROPPED = frozenset({"customer_tax_location_invalid", "invalid_tax_location", "stripe_tax_inactive"})
@@ -36,7 +37,7 @@ async def issue_invoice(desk: StripeDesk, invoice: Invoice) -> ExternalInvoice:
     async with desk.stripe(job.app.id, priority=FINALIZING) as gateway:
         if not job.is_synced:
             await bring_draft_in_line(job, gateway)
-        await _trust_orread_job_again(job, gateway)
+        await _trust_or_read_again(job, gateway)
         if job.is_past_draft:
             return job.external()
         await _guard_pennies(job, gateway)
@@ -46,11 +47,13 @@ async def issue_invoice(desk: StripeDesk, invoice: Invoice) -> ExternalInvoice:
             _raise_unless_tax_may_be_dropped(job, refusal)
             await _drop_tax(job, refusal)
             await bring_draft_in_line(job, gateway)
+            await _guard_pennies(job, gateway)
             await _finalize(job, gateway)
+        await _explain_what_was_issued(job, gateway)
     return job.external()
 
 
-async def _trust_orread_job_again(job: InvoiceJob, gateway: Gateway) -> None:
+async def _trust_or_read_again(job: InvoiceJob, gateway: Gateway) -> None:
     answered_at = job.row.answered_at
     if answered_at is None or job.desk.database.clock.now() - answered_at > TRUSTED_FOR:
         await read_job_again(job, gateway)
@@ -63,32 +66,60 @@ async def _guard_pennies(job: InvoiceJob, gateway: Gateway) -> None:
     # Somebody edited the draft in Stripe. Our own lines are put right once; what others added is theirs to keep.
     product_ids = await ensure_products(job.desk, gateway, job.app.id, job.draft.products())
     await bring_lines_in_line(job.desk, gateway, job.row, job.draft, product_ids)
-    lines = await gateway.invoice_lines(job.stripe_id)
-    async with job.desk.database.transaction(SYSTEM) as work:
-        note_lines(await work.session.get_one(StripeInvoiceRow, job.invoice.id), lines)
+    lines = await _read_all_lines(job, gateway)
     await read_job_again(job, gateway)
-    foreign = sum(line["amount"] for line in lines if not is_ours(line))
-    if _before_tax(job) != job.draft.minor_total + foreign:
+    if _before_tax(job) != job.draft.minor_total + _foreign_total(lines):
         raise InvoicingAppError(Trouble.NEEDS_PERSON, "totals_differ", _what_differs(job, lines), remedy=_TOTALS_REMEDY)
 
 
 _TOTALS_REMEDY = "Look at the draft in Stripe (discounts or edits there change its total), then retry."
 
 
+async def _explain_what_was_issued(job: InvoiceJob, gateway: Gateway) -> None:
+    """An edit in Stripe between our last look and finalising cannot be stopped any more; it is never left unsaid."""
+    if job.row.status == "draft" or _before_tax(job) == job.draft.minor_total:
+        return
+    lines = await _read_all_lines(job, gateway)
+    if _before_tax(job) == job.draft.minor_total + _foreign_total(lines):
+        return
+    remedy = "Credit the difference, or void the invoice and bill it again."
+    issue = Issue("critical", "issued_total_differs", _what_differs(job, lines), remedy, component="stripe")
+    async with job.desk.database.transaction(SYSTEM) as work:
+        add_note(await work.session.get_one(StripeInvoiceRow, job.invoice.id), issue)
+        work.audit("invoice.issued_total_differs", "invoice", job.invoice.id, what=issue.message)
+    await job.refresh()
+
+
+async def _read_all_lines(job: InvoiceJob, gateway: Gateway) -> list[Json]:
+    lines = await gateway.invoice_lines(job.stripe_id)
+    async with job.desk.database.transaction(SYSTEM) as work:
+        note_lines(await work.session.get_one(StripeInvoiceRow, job.invoice.id), lines)
+    await job.refresh()
+    return lines
+
+
 def _before_tax(job: InvoiceJob) -> int:
-    """Stripe's total after every discount, without the tax that comes on top: what we calculated, if all is well."""
-    answer = job.row.answer or {}
-    on_top = sum(tax["amount"] for tax in answer.get("total_taxes") or [] if tax.get("tax_behavior") == "exclusive")
-    return int(answer.get("total") or 0) - on_top
+    return before_tax(job.row.answer or {})
+
+
+def _foreign_total(lines: list[Json]) -> int:
+    return sum(after_discounts(line) for line in lines if not is_ours(line))
 
 
 def _what_differs(job: InvoiceJob, lines: list[Json]) -> str:
-    code = job.invoice.currency
-    ours, theirs = from_minor(job.draft.minor_total, code), from_minor(_before_tax(job), code)
-    sentence = f"Before tax the invoice is {format_money(ours, code)} here and {format_money(theirs, code)} in Stripe."
-    wrong = difference(job.draft, lines)
-    names = [line.description for line in wrong.add] + [line.description for _, line in wrong.update]
-    return f"{sentence} The line “{names[0]}” differs." if names else sentence
+    def money(minor: int) -> str:
+        return format_money(from_minor(minor, job.invoice.currency), job.invoice.currency)
+
+    ours, theirs = money(job.draft.minor_total), money(_before_tax(job))
+    sentence = f"Before tax the invoice is {ours} here and {theirs} in Stripe."
+    there = {line["metadata"][METADATA_LINE]: after_discounts(line) for line in lines if is_ours(line)}
+    for line in job.draft.lines:
+        if line.key not in there:
+            return f"{sentence} The line “{line.description}” is missing in Stripe."
+        if there[line.key] != line.minor:
+            here, in_stripe = money(line.minor), money(there[line.key])
+            return f"{sentence} The line “{line.description}” is {here} here and {in_stripe} in Stripe."
+    return sentence
 
 
 async def _finalize(job: InvoiceJob, gateway: Gateway) -> None:

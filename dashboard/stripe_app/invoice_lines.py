@@ -6,10 +6,11 @@ from typing import Any
 from dashboard.kit.database import SYSTEM, Work
 from dashboard.stripe_app.calls import Intent, content_hash, has_begun, once
 from dashboard.stripe_app.desk import StripeDesk
+from dashboard.stripe_app.draft_lines import METADATA_LINE, METADATA_PRINT, DraftLine
 from dashboard.stripe_app.gateway import Gateway
 from dashboard.stripe_app.invoice_rows import is_ours, note_answer, note_lines
 from dashboard.stripe_app.tables import StripeInvoiceRow
-from dashboard.stripe_app.to_stripe import METADATA_LINE, METADATA_PRINT, Draft, DraftLine
+from dashboard.stripe_app.to_stripe import Draft
 
 Json = dict[str, Any]
 ADD, UPDATE, REMOVE = "lines-add", "lines-update", "lines-remove"

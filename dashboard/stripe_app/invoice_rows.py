@@ -1,5 +1,6 @@
 """Rows of invoices at Stripe: what we sent, what Stripe last answered. Nothing here talks to Stripe."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -11,9 +12,9 @@ from dashboard.billing.views import ExternalInvoice, Issue
 from dashboard.kit.database import Work
 from dashboard.kit.money import from_minor
 from dashboard.stripe_app.apps import dashboard_url
+from dashboard.stripe_app.draft_lines import METADATA_LINE
 from dashboard.stripe_app.from_stripe import external_invoice
 from dashboard.stripe_app.tables import StripeAppRow, StripeInvoiceRow
-from dashboard.stripe_app.to_stripe import METADATA_LINE
 
 Json = dict[str, Any]
 FINAL = frozenset({"paid", "void", "deleted"})
@@ -38,17 +39,19 @@ async def external_of(session: AsyncSession, invoice_id: str) -> ExternalInvoice
 
 
 def note_answer(work: Work, row: StripeInvoiceRow, answer: Json) -> None:
-    """Takes over Stripe's answer about an invoice. Its lines come along for the first ten only; those are noted."""
+    """Takes over Stripe's answer about an invoice. Ten of its lines come along; up to ten, that is all of them."""
     row.stripe_invoice_id = answer["id"]
     row.status = answer.get("status") or "draft"
     # Payments come only with reads that ask for them; until the next such read the last known ones are the best.
     before = {"payments": row.answer["payments"]} if row.answer and "payments" in row.answer else {}
     row.answer = before | {name: value for name, value in answer.items() if name != "lines"}
     row.answered_at = work.now
-    for line in (answer.get("lines") or {}).get("data") or []:
-        key = (line.get("metadata") or {}).get(METADATA_LINE)
-        if key:
-            row.line_ids = {**row.line_ids, key: line["id"]}
+    lines = answer.get("lines")
+    if lines is not None and not lines.get("has_more"):
+        note_lines(row, lines["data"])
+    elif lines is not None:
+        seen = {line["metadata"][METADATA_LINE]: line["id"] for line in lines["data"] if is_ours(line)}
+        row.line_ids = {**row.line_ids, **seen}
     work.changed(f"invoices/{row.invoice_id}", "invoices")
 
 
@@ -64,10 +67,21 @@ def note_lines(row: StripeInvoiceRow, lines: list[Json]) -> None:
     """Takes over a full list of Stripe's lines: which are ours, and which somebody else put there."""
     row.line_ids = {line["metadata"][METADATA_LINE]: line["id"] for line in lines if is_ours(line)}
     row.foreign_lines = [
-        [line.get("description") or line["id"], str(from_minor(line["amount"], line["currency"]))]
+        [line.get("description") or line["id"], str(from_minor(after_discounts(line), line["currency"]))]
         for line in lines
         if not is_ours(line)
     ]
+
+
+def before_tax(answer: Json) -> int:
+    """Stripe's total after every discount, without the tax that comes on top: what we calculated, if all is well."""
+    on_top = sum(tax["amount"] for tax in answer.get("total_taxes") or [] if tax.get("tax_behavior") == "exclusive")
+    return int(answer.get("total") or 0) - on_top
+
+
+def after_discounts(line: Json) -> int:
+    """What a Stripe line comes to, in Stripe's integers."""
+    return int(line["amount"]) - sum(int(part["amount"]) for part in line.get("discount_amounts") or [])
 
 
 def is_ours(line: Json) -> bool:
@@ -108,11 +122,19 @@ def add_note(row: StripeInvoiceRow, note: Issue) -> None:
     ]
 
 
+def replace_notes(row: StripeInvoiceRow, codes: frozenset[str], notes: Iterable[Issue]) -> None:
+    """Of these codes the invoice carries these notes from now on, and no others."""
+    row.notes = [note for note in row.notes if note["code"] not in codes]
+    for note in notes:
+        add_note(row, note)
+
+
 def _foreign_note(foreign: tuple[tuple[str, Decimal], ...]) -> Issue:
     names = ", ".join(text for text, _ in foreign[:3])
+    told = "1 line is" if len(foreign) == 1 else f"{len(foreign)} lines are"
     return Issue(
         "warning",
         "foreign_lines",
-        f"{len(foreign)} lines on the Stripe invoice are not ours ({names}); they explain the difference in totals.",
+        f"On the Stripe invoice {told} not ours ({names}), which explains the difference in totals.",
         component="stripe",
     )

@@ -12,10 +12,10 @@ from dashboard.stripe_app.gateway import Gateway
 from dashboard.stripe_app.gateway_calls import BACKGROUND
 from dashboard.stripe_app.invoice_job import InvoiceJob, open_job, read_job_again
 from dashboard.stripe_app.invoice_lines import bring_lines_in_line
-from dashboard.stripe_app.invoice_rows import add_note, forget_invoice, note_answer
+from dashboard.stripe_app.invoice_rows import forget_invoice, note_answer, replace_notes
 from dashboard.stripe_app.products import ensure_products, forget_products
 from dashboard.stripe_app.tables import StripeInvoiceRow
-from dashboard.stripe_app.to_stripe import METADATA_INVOICE
+from dashboard.stripe_app.to_stripe import DRAFT_NOTES, METADATA_INVOICE
 
 Json = dict[str, Any]
 CREATE_ONLY = ("customer", "currency")
@@ -118,8 +118,7 @@ async def _note_synced(job: InvoiceJob) -> None:
         row.syncs += 1
         wanted = {line.key for line in job.draft.lines}
         row.line_ids = {key: line_id for key, line_id in row.line_ids.items() if key in wanted}
-        for note in job.draft.notes:
-            add_note(row, note)
+        replace_notes(row, DRAFT_NOTES, job.draft.notes)
     await job.refresh()
 
 

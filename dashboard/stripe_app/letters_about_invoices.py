@@ -20,6 +20,7 @@ from dashboard.stripe_app.invoice_rows import (
     forget_invoice,
     invoice_row_by_stripe_id,
     note_answer,
+    note_lines,
 )
 from dashboard.stripe_app.letters import Letter, Outcome, applied, ignored, not_yet
 from dashboard.stripe_app.tables import StripeEventRow, StripeInvoiceRow
@@ -113,6 +114,9 @@ async def _read_and_tell(
     began = letter.desk.database.clock.now()
     try:
         answer = await letter.gateway.invoice(stripe_id)
+        # Ten lines come with the answer. Somebody's edit may be beyond them.
+        is_edited = row.answer is not None and row.answer.get("subtotal") != answer.get("subtotal")
+        lines = await letter.gateway.invoice_lines(stripe_id) if is_edited and answer["lines"]["has_more"] else None
     except StripeObjectMissing:
         return ignored("The invoice no longer exists in Stripe.")
 
@@ -120,6 +124,8 @@ async def _read_and_tell(
         kept = await work.session.get_one(StripeInvoiceRow, row.invoice_id, with_for_update=True)
         if kept.answered_at is None or kept.answered_at <= began:
             note_answer(work, kept, answer)
+            if lines is not None:
+                note_lines(kept, lines)
         for note in notes:
             add_note(kept, note)
         for other in await _also_waiting(work, letter, stripe_id, began):

@@ -8,10 +8,10 @@ from sqlmodel import col
 from dashboard.kit.database import SYSTEM, Work
 from dashboard.stripe_app.calls import Intent, once
 from dashboard.stripe_app.desk import StripeDesk
+from dashboard.stripe_app.draft_lines import TaxTreatment
 from dashboard.stripe_app.errors import StripeInvalidRequest, StripeObjectMissing
 from dashboard.stripe_app.gateway import Gateway
 from dashboard.stripe_app.tables import StripeProductRow
-from dashboard.stripe_app.to_stripe import TaxTreatment
 
 METADATA_PRODUCT = "meterdesk_product"
 

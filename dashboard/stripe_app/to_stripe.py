@@ -3,9 +3,8 @@
 How amounts become lines:
 - Every detail line is one Stripe line. Without automatic tax its discount and its credits are lines of their own below
   it, negative ones; with automatic tax Stripe refuses negative lines, so they are taken off the line itself.
-- Still negative with automatic tax: it is taken off the largest lines, those with the same tax treatment first. An
-  invoice that is negative as a whole is a credit to the customer, which bears no tax: automatic tax is off for it.
-- More than 250: the largest stay as they are, the rest is one line per tax treatment that says how many it stands for.
+- An invoice that is negative as a whole is a credit to the customer, which bears no tax: automatic tax is off for it.
+- What else Stripe cannot take is made to fit by `draft_lines.py`.
 """
 
 from dataclasses import dataclass, field, replace
@@ -21,82 +20,26 @@ from dashboard.billing.views import (
     Issue,
     Workflow,
 )
+from dashboard.kit.currencies import currency
 from dashboard.kit.durations import Duration
-from dashboard.kit.money import ZERO, format_quantity, format_unit_price, to_minor_lines
+from dashboard.kit.money import (
+    ZERO,
+    amount_text,
+    format_money,
+    format_quantity,
+    format_unit_price,
+    from_minor,
+    to_minor_lines,
+)
 from dashboard.stripe_app.calls import content_hash
+from dashboard.stripe_app.draft_lines import STRIPE_LINE_LIMIT, DraftLine, TaxTreatment, grouped, without_negatives
 
-STRIPE_LINE_LIMIT = 250
 DESCRIPTION_LIMIT = 500
 PURCHASE_ORDER_PIECE = 30
 
 METADATA_APP = "meterdesk_app_id"
 METADATA_INVOICE = "meterdesk_invoice_id"
 METADATA_CUSTOMER = "meterdesk_customer_id"
-METADATA_LINE = "meterdesk_line_id"
-METADATA_PRINT = "meterdesk_print"
-
-
-@dataclass(frozen=True, slots=True)
-class TaxTreatment:
-    """What Stripe needs to tax a line: a product that carries the code, and whether tax is inside the price."""
-
-    product_name: str
-    tax_code: str | None
-    behavior: str | None
-
-    @property
-    def product_key(self) -> str:
-        """The same name and code are the same product."""
-        return content_hash([self.product_name, self.tax_code])[:24]
-
-    @property
-    def group(self) -> tuple[str, str]:
-        return self.tax_code or "", self.behavior or ""
-
-
-@dataclass(frozen=True, slots=True)
-class DraftLine:
-    """One Stripe line. `key` is our id for it; `minor` is Stripe's integer; `tax` only when tax is automatic."""
-
-    key: str
-    description: str
-    minor: int
-    period_from: datetime
-    period_to: datetime
-    tax: TaxTreatment | None
-    stands_for: int = 1
-
-    def print_of(self) -> str:
-        """Equal for lines that Stripe would show and tax alike."""
-        tax = (self.tax.product_key, self.tax.behavior) if self.tax else None
-        return self.kind + content_hash([self.description, self.minor, *self._period(), tax])
-
-    @property
-    def kind(self) -> str:
-        """`p` for a line with a price and product, `a` for a bare amount; Stripe turns neither into the other."""
-        return "p" if self.tax else "a"
-
-    def params(self, currency: str, product_ids: dict[str, str]) -> dict[str, Any]:
-        """As `add_lines` and `update_lines` take it."""
-        start, end = self._period()
-        params: dict[str, Any] = {
-            "description": self.description,
-            "period": {"start": start, "end": end},
-            "metadata": {METADATA_LINE: self.key, METADATA_PRINT: self.print_of()},
-        }
-        if self.tax is None:
-            return params | {"amount": self.minor, "discountable": False}
-        price = {
-            "currency": currency.lower(),
-            "product": product_ids[self.tax.product_key],
-            "unit_amount": self.minor,
-        }
-        if self.tax.behavior:
-            price["tax_behavior"] = self.tax.behavior
-        return params | {"price_data": price, "quantity": 1, "discountable": False}
-
-    def _period(self) -> tuple[int, int]:
-        return int(self.period_from.timestamp()), int(self.period_to.timestamp())
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,17 +89,21 @@ def draft_of(invoice: Invoice, party: Party, *, tax_dropped: bool = False) -> Dr
     lines = [_line(piece, minor) for piece, minor in zip(pieces, minors, strict=True)]
     # Lines stay as they are when tax is dropped at the last moment, so that only the header has to be sent again.
     taxable = workflow.tax_enabled and sum(minors) >= 0
-    lines = _without_negatives(lines) if taxable else [replace(line, tax=None) for line in lines]
+    lines = without_negatives(lines) if taxable else [replace(line, tax=None) for line in lines]
     if workflow.tax_enabled and not taxable:
         notes.append(_CREDIT_IS_UNTAXED)
     automatic_tax = taxable and not tax_dropped
     lines = [line for line in lines if line.minor != 0] or lines[:STRIPE_LINE_LIMIT]
     if len(lines) > STRIPE_LINE_LIMIT:
-        lines = _grouped(lines)
+        lines = grouped(lines)
         notes.append(_grouped_note(lines))
+    notes += _rounding_notes(sum((piece.amount for piece in pieces), ZERO), sum(minors), invoice.currency)
     header = _header(invoice, workflow, party, automatic_tax)
     return Draft(header, tuple(lines), invoice.currency, automatic_tax, tuple(notes))
 
+
+DRAFT_NOTES = frozenset({"credit_is_untaxed", "lines_grouped", "rounded_by_stripe"})
+"""Codes of the notes a draft may carry; they go when it no longer does."""
 
 _CREDIT_IS_UNTAXED = Issue(
     "warning",
@@ -167,13 +114,27 @@ _CREDIT_IS_UNTAXED = Issue(
 
 
 def _grouped_note(lines: list[DraftLine]) -> Issue:
-    hidden = sum(line.stands_for for line in lines if line.stands_for > 1)
+    groups = [line for line in lines if line.stands_for > 1]
+    hidden = sum(line.stands_for for line in groups)
+    shown = "one line" if len(groups) == 1 else f"{len(groups)} lines, one per tax treatment,"
     return Issue(
         "info",
         "lines_grouped",
-        f"Stripe takes {STRIPE_LINE_LIMIT} lines, so the {hidden} smallest are one there. All are kept here.",
+        f"Stripe takes {STRIPE_LINE_LIMIT} lines, so the {hidden} smallest are {shown} there. All are kept here.",
         component="stripe",
     )
+
+
+def _rounding_notes(ours: Decimal, minor: int, code: str) -> list[Issue]:
+    """Stripe counts some currencies (KWD, MGA, …) more coarsely than they are written."""
+    theirs = from_minor(minor, code)
+    if theirs == ours:
+        return []
+    text = (
+        f"Stripe counts {code} in steps of {amount_text(currency(code).stripe_step)}, so before tax the invoice is "
+        f"{format_money(theirs, code)} there and {format_money(ours, code)} here."
+    )
+    return [Issue("info", "rounded_by_stripe", text, component="stripe")]
 
 
 # From lines to pieces
@@ -231,60 +192,6 @@ def _description(line: InvoiceLine, detail: DetailLine, currency: str) -> str:
 
 def _line(piece: _Piece, minor: int) -> DraftLine:
     return DraftLine(piece.key, piece.description, minor, piece.line.period_from, piece.line.period_to, piece.tax)
-
-
-# What Stripe cannot take
-
-
-def _without_negatives(lines: list[DraftLine]) -> list[DraftLine]:
-    """Takes negative amounts off positive lines: same tax treatment first, the largest first, never below zero."""
-    minors = {line.key: line.minor for line in lines}
-    by_key = {line.key: line for line in lines}
-    for negative in [line for line in lines if line.minor < 0]:
-        owed = -negative.minor
-        minors[negative.key] = 0
-        for line in sorted(lines, key=lambda other: _takes_first(negative, other)):
-            taken = min(owed, max(0, minors[line.key]))
-            minors[line.key] -= taken
-            owed -= taken
-    return [replace(by_key[key], minor=minor) for key, minor in minors.items()]
-
-
-def _takes_first(negative: DraftLine, other: DraftLine) -> tuple[bool, int, str]:
-    same = negative.tax is not None and other.tax is not None and negative.tax.group == other.tax.group
-    return not same, -other.minor, other.key
-
-
-def _grouped(lines: list[DraftLine]) -> list[DraftLine]:
-    groups = {_group_of(line) for line in lines}
-    room = STRIPE_LINE_LIMIT - len(groups)
-    largest = {line.key for line in sorted(lines, key=lambda line: (-abs(line.minor), line.key))[: max(0, room)]}
-    kept = [line for line in lines if line.key in largest]
-    rest: dict[str, list[DraftLine]] = {}
-    for line in lines:
-        if line.key not in largest:
-            rest.setdefault(_group_of(line), []).append(line)
-    return kept + [_together(group, members) for group, members in sorted(rest.items())]
-
-
-def _group_of(line: DraftLine) -> str:
-    return "/".join(line.tax.group) if line.tax else ""
-
-
-def _together(group: str, members: list[DraftLine]) -> DraftLine:
-    first = members[0]
-    if len(members) == 1:
-        return first
-    tax = replace(first.tax, product_name="Other items") if first.tax else None
-    return DraftLine(
-        key=f"rest.{group}",
-        description=f"Other items ({len(members)} lines together)",
-        minor=sum(line.minor for line in members),
-        period_from=min(line.period_from for line in members),
-        period_to=max(line.period_to for line in members),
-        tax=tax,
-        stands_for=len(members),
-    )
 
 
 # The header

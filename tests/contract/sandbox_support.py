@@ -91,7 +91,7 @@ def start(data_dir: Path, port: int | None = None) -> RunningSandbox:
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "dashboard.stripe_sandbox", "--port", str(port), "--data-dir", str(data_dir)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the sandbox ended with {process.returncode}")

@@ -6,15 +6,9 @@ from hypothesis import strategies as st
 
 from dashboard.billing.views import Workflow
 from dashboard.kit.money import to_minor
+from dashboard.stripe_app.draft_lines import METADATA_LINE, METADATA_PRINT, STRIPE_LINE_LIMIT
 from dashboard.stripe_app.invoice_lines import difference
-from dashboard.stripe_app.to_stripe import (
-    METADATA_LINE,
-    METADATA_PRINT,
-    STRIPE_LINE_LIMIT,
-    Party,
-    days_until_due,
-    draft_of,
-)
+from dashboard.stripe_app.to_stripe import Party, days_until_due, draft_of
 from tests.stripe_invoices import BY_MAIL, END, NO_TAX, WITH_TAX, changed, detail, invoice, line
 
 PARTY = Party("app", "cus_1", "pm_1")

@@ -21,6 +21,7 @@ def lines(ctx: Context, params: dict[str, Any], id: str) -> dict[str, Any]:
 @operation("POST /v1/invoices/{invoice}/add_lines")
 def add_lines(ctx: Context, params: dict[str, Any], id: str) -> dict[str, Any]:
     invoice = _draft(ctx, id)
+    before = copy.deepcopy(invoice)
     customer = ctx.need("customer", invoice["customer"], "customer")
     if len(params["lines"]) + len(invoice_engine.lines_of(ctx, invoice)) > invoice_engine.MAX_LINES:
         raise refused(f"An invoice can have at most {invoice_engine.MAX_LINES} line items.", param="lines")
@@ -28,7 +29,7 @@ def add_lines(ctx: Context, params: dict[str, Any], id: str) -> dict[str, Any]:
         _add_line(ctx, invoice, customer, entry, position)
     _set_invoice_metadata(invoice, params)
     invoice_engine.recalculate(ctx, invoice)
-    return invoice
+    return save_changes(ctx, invoice, before, "invoice.updated")
 
 
 @operation("POST /v1/invoices/{invoice}/update_lines")

@@ -5,7 +5,8 @@ import reflex as rx
 from dashboard.billing.views import InvoiceAction
 from dashboard.ui import components as ui
 from dashboard.ui.api_calls import api_call_button, api_call_dialog
-from dashboard.ui.invoices.detail_state import DetailRow, InvoiceState, IssueRow, LineRow, TotalRow
+from dashboard.ui.invoices.detail_state import DetailRow, InvoiceState, IssueRow, LineRow
+from dashboard.ui.invoices.totals import TotalRow
 from dashboard.ui.invoices.words import DOCUMENT, PAYMENT, SYNC
 from dashboard.ui.routes import page
 from dashboard.ui.shell_state import ShellState
@@ -159,7 +160,7 @@ def _waiting() -> rx.Component:
                         rx.fragment(),
                     ),
                 ),
-                title="The payment failed",
+                title=rx.cond(S.stripe.status == "draft", "Stripe could not finalise it", "The payment failed"),
                 tone="danger",
             ),
             rx.fragment(),
@@ -355,6 +356,8 @@ def _details_card() -> rx.Component:
             ("Tax", _or_none(invoice.tax)),
             ("Supplier", _or_none(invoice.supplier)),
             ("Period", _or_none(invoice.period)),
+            ("Memo", _or_none(invoice.description)),
+            ("PO number", _or_none(invoice.purchase_order)),
             ("Created", ui.exact_time(invoice.created)),
             (
                 "Waits for usage until",

@@ -28,6 +28,7 @@ from dashboard.stripe_app.views import StripeEvent
 from dashboard.ui import components as ui
 from dashboard.ui.api_calls import curl, origin_of
 from dashboard.ui.invoices.metering import Metering, is_late_usage, meterings_of
+from dashboard.ui.invoices.totals import TotalRow, foreign_rows, total_rows
 from dashboard.ui.invoices.words import ACTION_WORDS, STATUS_TONES, STATUS_WORDS, document_of, payment_of, sync_of
 from dashboard.ui.live import news
 from dashboard.ui.roles import needs
@@ -115,13 +116,6 @@ class IssueRow:
     tone: str
     message: str
     remedy: str
-
-
-@dataclass(frozen=True, slots=True)
-class TotalRow:
-    name: str
-    amount: str
-    strong: bool = False
 
 
 class InvoiceState(rx.State):
@@ -236,8 +230,8 @@ class InvoiceState(rx.State):
         self.lines = [
             _line(line, invoice.currency, meterings.get(line.id)) for line in invoice.lines if line.deleted_at is None
         ]
-        self.foreign = _foreign(invoice)
-        self.totals = _totals(invoice)
+        self.foreign = foreign_rows(invoice)
+        self.totals = total_rows(invoice)
         self.issues = [_issue(issue) for issue in _issues(invoice)]
         self.timeline = _timeline(invoice, events, now)
         self.can = {action.value: action in invoice.actions for action in InvoiceAction}
@@ -363,34 +357,6 @@ def _detail(detail: DetailLine, currency: str) -> DetailRow:
         amount=format_money(detail.totals.before_tax, currency),
         steps=list(detail.explanation),
     )
-
-
-def _foreign(invoice: Invoice) -> list[TotalRow]:
-    lines = invoice.external.foreign_lines if invoice.external else ()
-    return [TotalRow(name, format_money(amount, invoice.currency)) for name, amount in lines]
-
-
-def _totals(invoice: Invoice) -> list[TotalRow]:
-    """Our figures down to before tax, then tax as Stripe computed it. Zero rows that say nothing are left out."""
-    totals = invoice.totals
-    rows = [TotalRow("Charges", format_money(totals.amount, invoice.currency))]
-    for name, amount in (
-        ("Commitments", totals.charges),
-        ("Discounts", -totals.discounts),
-        ("Credits", -totals.credits),
-    ):
-        if amount:
-            rows.append(TotalRow(name, format_money(amount, invoice.currency)))
-    rows.append(TotalRow("Before tax", format_money(totals.before_tax, invoice.currency)))
-    if invoice.external is not None and invoice.external.tax is not None:
-        rows.append(TotalRow("Tax (Stripe)", format_money(invoice.external.tax, invoice.currency)))
-    rows.append(TotalRow("Total", format_money(totals.total, invoice.currency), strong=True))
-    external = invoice.external
-    if external is not None and external.amount_paid:
-        rows.append(TotalRow("Paid", format_money(external.amount_paid, invoice.currency)))
-    if external is not None and external.amount_remaining:
-        rows.append(TotalRow("Still open", format_money(external.amount_remaining, invoice.currency), strong=True))
-    return rows
 
 
 def _issues(invoice: Invoice) -> Iterable[Issue]:
