@@ -28,6 +28,15 @@ for setting in Settings.model_fields:
     os.environ.pop(f"METERDESK_{setting.upper()}", None)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with a browser last: Playwright leaves an event loop running, in which no asynchronous test can start.
+
+    Processes take file after file in this order.
+    """
+    with_browser = {item.path for item in items if "browser" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path in with_browser or "e2e" in item.path.parts)
+
+
 @pytest.fixture(autouse=True)
 def cheap_password_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hashes cost next to nothing here. (What they cost in earnest is a promise of `test_access_rules`.)"""

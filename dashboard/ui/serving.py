@@ -64,11 +64,14 @@ def build_if_needed(project: Path, log: Callable[[str], None]) -> None:
         sources = sources_stamp(project)
         if _stamp_of(target) == f"{sources} {_lock_stamp(project)}":
             return
-        log("Building the screens (once per version)…")
-        _build(project, log)
-        # A build may complete the lock; sources that changed meanwhile make the next start build again.
-        _replace(target, _work_dir(project), f"{sources} {_lock_stamp(project)}")
-        log("The screens are built.")
+        work = _work_dir(project)
+        # Builds for different places share the folder they work in.
+        with FileLock(work.with_name(work.name + ".lock")):
+            log("Building the screens (once per version)…")
+            _build(project, log)
+            # A build may complete the lock; sources that changed meanwhile make the next start build again.
+            _replace(target, work, f"{sources} {_lock_stamp(project)}")
+            log("The screens are built.")
 
 
 def serve(host: str, port: int, *, app: str = WEB_APP, workers: int = 1) -> None:

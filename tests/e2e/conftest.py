@@ -41,11 +41,6 @@ class Server:
     log: Path
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests last: Playwright leaves an event loop running, in which no asynchronous test can start."""
-    items.sort(key=lambda item: "e2e" in item.path.parts)
-
-
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     program = find_chromium()
