@@ -6,7 +6,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, select
 
 from dashboard.kit.changes import Changes
 from dashboard.kit.clock import FixedClock, OffsetClock, clock_from_text
-from dashboard.kit.columns import ExactDecimal, Timestamp
+from dashboard.kit.columns import ExactDecimal, JsonDocument, Timestamp
 from dashboard.kit.crypto import SecretBox, SecretKeyMismatch, load_or_make_secret_key
 from dashboard.kit.database import SYSTEM, AuditEntry, Database, Work
 from dashboard.kit.errors import InvalidInput
@@ -15,6 +15,7 @@ from dashboard.kit.inputs import Input, parse_input
 from dashboard.kit.paging import Cursor, PageRequest
 
 METADATA = MetaData()
+DOCUMENTS = Table("documents", METADATA, Column("id", Integer, primary_key=True), Column("document", JsonDocument))
 THINGS = Table(
     "things",
     METADATA,
@@ -39,6 +40,16 @@ async def test_a_decimal_comes_back_digit_for_digit(things):
         await work.session.execute(THINGS.insert().values(id=1, amount=amount, at=work.now))
     async with things.read() as session:
         assert (await session.execute(select(THINGS.c.amount, THINGS.c.at))).one() == (amount, things.clock.now())
+
+
+@pytest.mark.parametrize(
+    "document", ["\ud800 half a pair", {"n": 10**30}, [0.1], {"a": [None, True, {"ö": "😀"}]}, float("inf")]
+)
+async def test_a_document_comes_back_as_it_was_whatever_reads_it(things, document):
+    async with things.transaction(SYSTEM) as work:
+        await work.session.execute(DOCUMENTS.insert().values(id=1, document=document))
+    async with things.read() as session:
+        assert await session.scalar(select(DOCUMENTS.c.document)) == document
 
 
 async def test_a_time_without_a_zone_is_refused_by_the_column(things):
