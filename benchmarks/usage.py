@@ -19,6 +19,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from dashboard.usage.cloudevents import read_events
 from dashboard.usage.event_schema import EVENT_FILE_PRAGMAS
 from dashboard.usage.event_store import MeterDefinition
 from dashboard.usage.sql_event_store import SqlEventStore
-from dashboard.usage.views import Aggregation, MeterQuery, UsageEvent
+from dashboard.usage.views import Aggregation, MeterQuery, UsageEvent, Window
 
 CUSTOMERS, METERS, DAYS = 100, 5, 60
 START = datetime(2026, 9, 1, tzinfo=UTC)
@@ -198,20 +199,27 @@ async def compare_measuring(url: str, count: int) -> None:
     chance = random.Random(2)
     database, store = await store_at(url)
     now = datetime.now(UTC)
-    begin, filled = time.perf_counter(), 0
+    begin, used, filled = time.perf_counter(), time.process_time(), 0
     while filled < count:
         events = [_usage_event(chance, now) for _ in range(min(FILL_BATCH, count - filled))]
         filled += await store.ingest(events)
     seconds = time.perf_counter() - begin
+    used = (time.process_time() - used) / count * 1e6
     memory = _memory(psutil.Process())
-    print(f"  {filled:,} events filled in {seconds:.0f} s, making them included; memory {memory}", flush=True)
-    times = []
+    print(
+        f"  {filled:,} events filled in {seconds:.0f} s (CPU {used:.0f} µs each, making them included);"
+        f" memory {memory}",
+        flush=True,
+    )
+    times, used = [], time.process_time()
     for number in range(200):
         query = MeterQuery(*MONTH, subjects=(f"customer-{number % CUSTOMERS}",))
         begin = time.perf_counter()
         await store.measure(definition(number % METERS), query)
         times.append((time.perf_counter() - begin) * 1000)
-    print(f"  one customer's month: p50 {statistics.median(times):.2f} ms, p95 {sorted(times)[189]:.2f} ms")
+    used = (time.process_time() - used) / 200 * 1000
+    p50, p95 = statistics.median(times), sorted(times)[189]
+    print(f"  one customer's month: p50 {p50:.2f} ms, p95 {p95:.2f} ms, CPU {used:.2f} ms")
     whole = MeterQuery(*MONTH, by_subject=True)
     per_meter = []
     for number in range(METERS):
@@ -223,9 +231,25 @@ async def compare_measuring(url: str, count: int) -> None:
     print(
         f"  all customers' month, one meter: {statistics.median(per_meter):.0f} ms; all five: {sum(per_meter):.0f} ms"
     )
+    chart = MeterQuery(START, START + timedelta(days=DAYS), Window.DAY)
+    times = [await _milliseconds(store, chart)]
+    begin = time.perf_counter()
+    await store.refresh_rollups()
+    rolling = time.perf_counter() - begin
+    times.append(await _milliseconds(store, replace(chart, rollups=True)))
+    print(
+        f"  chart of {DAYS} days, one meter: {times[0]:.0f} ms from values, {times[1]:.0f} ms from rollups"
+        f" (rolling up all five took {rolling:.1f} s)"
+    )
     print(f"  memory afterwards: {_memory(psutil.Process())}", flush=True)
     await store.close()
     await database.close()
+
+
+async def _milliseconds(store: SqlEventStore, query: MeterQuery) -> float:
+    begin = time.perf_counter()
+    await store.measure(definition(0), query)
+    return (time.perf_counter() - begin) * 1000
 
 
 def _usage_event(chance: random.Random, now: datetime) -> UsageEvent:
