@@ -6,7 +6,7 @@ the status what was begun and does it again, and the app finds what it left. One
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -17,6 +17,8 @@ from dashboard.billing.invoice_actions import facts_of
 from dashboard.billing.invoice_rows import (
     SyncState,
     change_status,
+    detail_rows,
+    invoice_of,
     issue_of,
     issue_rows,
     live_lines,
@@ -37,7 +39,7 @@ from dashboard.billing.provider_actions import perform_requested
 from dashboard.billing.quantities import fix_quantities, measure
 from dashboard.billing.state_machine import Facts, Trigger, next_state
 from dashboard.billing.tables import InvoiceRow
-from dashboard.billing.troubles import clear_trouble, component_of, note_trouble
+from dashboard.billing.troubles import clear_trouble, component_of, note_no_trouble, note_trouble
 from dashboard.billing.views import CustomerBilling, ExternalInvoice, Invoice, InvoiceStatus, Issue
 from dashboard.kit.database import SYSTEM, Work
 
@@ -73,8 +75,8 @@ async def carry_on(desk: BillingDesk, invoice_id: str) -> InvoiceStatus:
     """`advance_invoice` for those who hold the lock."""
     for _ in range(STEPS_MAX):
         step = await _next_step(desk, invoice_id)
-        if step is None:
-            break
+        if isinstance(step, InvoiceStatus):
+            return step
         await step(desk, invoice_id)
     async with desk.database.read() as session:
         return S((await session.get_one(InvoiceRow, invoice_id)).status)
@@ -83,10 +85,11 @@ async def carry_on(desk: BillingDesk, invoice_id: str) -> InvoiceStatus:
 Step = Callable[[BillingDesk, str], Awaitable[object]]
 
 
-async def _next_step(desk: BillingDesk, invoice_id: str) -> Step | None:
-    """Enters states as far as that needs nothing from outside; answers the work to do then, None to rest."""
+async def _next_step(desk: BillingDesk, invoice_id: str) -> Step | InvoiceStatus:
+    """Enters states as far as that needs nothing from outside; answers the work to do then, or where it rests."""
     async with desk.database.transaction(SYSTEM) as work:
         row = await locked_invoice(work.session, invoice_id)
+        issues = [issue_of(one) for one in await issue_rows(work.session, row.id)]
         while not _is_held(row, work):
             status = S(row.status)
             if row.requested_action is not None:
@@ -95,14 +98,14 @@ async def _next_step(desk: BillingDesk, invoice_id: str) -> Step | None:
                 return _WORK[status]
             if status is S.DRAFT_CREATED:
                 await _calculate(work, row)
-            to = next_state(status, Trigger.NEXT, await _facts(work, row))
+            to = next_state(status, Trigger.NEXT, await _facts(work, row, issues))
             if to is None:
-                return _rest(work, row)
+                return _rest(work, row) or status
             change_status(work, row, to, Trigger.NEXT)
             if to in (S.DRAFT_SYNCING, S.ISSUING, S.DELETING) and row.sync_state != SyncState.SYNCED:
                 row.sync_state = SyncState.PENDING
             row.wake_at = work.now
-    return None
+        return S(row.status)
 
 
 def _is_held(row: InvoiceRow, work: Work) -> bool:
@@ -125,16 +128,17 @@ def _rest(work: Work, row: InvoiceRow) -> Step | None:
     return None
 
 
-async def _facts(work: Work, row: InvoiceRow) -> Facts:
-    invoice = await read_invoice(work.session, row, work.now, with_lines=False)
+async def _facts(work: Work, row: InvoiceRow, issues: Sequence[Issue]) -> Facts:
+    invoice = invoice_of(row, tuple(issues), (), (), work.now)
     has_line = bool(await live_lines(work.session, row.id)) if row.status == S.DRAFT_READY.value else True
     return replace(facts_of(invoice, work.now), has_live_line=has_line)
 
 
 async def _calculate(work: Work, row: InvoiceRow) -> None:
     lines = await live_lines(work.session, row.id)
+    details = await detail_rows(work.session, [line.id for line in lines])
     for line in lines:
-        await rate_if_flat(work.session, line)
+        await rate_if_flat(work.session, line, details[line.id])
     add_up(row, lines)
     set_dates(row, lines)
 
@@ -155,9 +159,9 @@ async def _fix_quantities(desk: BillingDesk, invoice_id: str, status: InvoiceSta
                 return
             issues = await fix_quantities(work, row, measured)
             await clear_trouble(work, row, COLLECT)
-            await set_issues(work, row, QUANTITIES, issues)
+            known = await set_issues(work, row, QUANTITIES, issues)
             if issues or status is S.DRAFT_COLLECTING:
-                await _leave(work, row, issues)
+                _leave(work, row, issues, known)
     except InvoicingAppError as error:
         await _note_failure(desk, invoice_id, status, COLLECT, error)
     except Exception as error:
@@ -176,8 +180,9 @@ async def _validate(desk: BillingDesk, invoice_id: str) -> None:
     async with desk.database.transaction(SYSTEM) as work:
         row = await locked_invoice(work.session, invoice_id)
         if row.status == S.DRAFT_VALIDATING.value:
-            await clear_trouble(work, row, VALIDATE)
-            await _leave(work, row, await set_issues(work, row, component_of(VALIDATE), issues.value))
+            note_no_trouble(row)
+            known = await set_issues(work, row, component_of(VALIDATE), issues.value)
+            _leave(work, row, known, known)
 
 
 async def _readiness(desk: BillingDesk, invoice: Invoice) -> tuple[Issue, ...]:
@@ -207,8 +212,8 @@ async def _note_synced(desk: BillingDesk, invoice_id: str, answer: ExternalInvoi
         if row.status != S.DRAFT_SYNCING.value:
             return
         row.sync_state = SyncState.SYNCED
-        await clear_trouble(work, row, SYNC)
-        to = next_state(S.DRAFT_SYNCING, Trigger.NEXT, await _facts(work, row))
+        issues = await clear_trouble(work, row, SYNC)
+        to = next_state(S.DRAFT_SYNCING, Trigger.NEXT, await _facts(work, row, issues))
         if to is not None:
             change_status(work, row, to, Trigger.NEXT)
 
@@ -344,15 +349,15 @@ def _unexpected(operation: str, invoice_id: str, error: Exception) -> InvoicingA
     return InvoicingAppError(Trouble.TRANSIENT, "unexpected", f"Something unexpected happened: {error!r}")
 
 
-async def _leave(work: Work, row: InvoiceRow, issues: Iterable[Issue]) -> None:
-    """On to the next state, or to where a person has to mend what is critical."""
+def _leave(work: Work, row: InvoiceRow, issues: Iterable[Issue], known: Iterable[Issue]) -> None:
+    """On to the next state, or to where a person has to mend what is critical among `issues`; `known` are all."""
     critical = next((issue for issue in issues if issue.severity == CRITICAL), None)
     trigger = Trigger.FAILED if critical else Trigger.NEXT
     to = next_state(S(row.status), trigger, Facts(work.now))
     if to is not None:
         change_status(work, row, to, trigger, error=(critical.code, critical.message) if critical else None)
         row.wake_at = None if critical else work.now
-    refresh_attention(row, [issue_of(one) for one in await issue_rows(work.session, row.id)])
+    refresh_attention(row, known)
 
 
 async def _read(desk: BillingDesk, invoice_id: str) -> Invoice:

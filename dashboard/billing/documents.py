@@ -12,8 +12,8 @@ View = TypeVar("View")
 
 
 def to_json(view: object) -> Json:
-    """A frozen view as plain JSON: decimals and times as text."""
-    return msgspec.to_builtins(view)
+    """A frozen view as plain JSON, equal to what the database gives back of it: decimals and times as text."""
+    return msgspec.json.decode(msgspec.json.encode(view))
 
 
 def workflow_from_json(document: Json) -> Workflow:

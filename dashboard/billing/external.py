@@ -16,8 +16,6 @@ from dashboard.billing.invoice_rows import (
     change_status,
     invoice_totals,
     is_sent,
-    issue_of,
-    issue_rows,
     locked_invoice,
     refresh_attention,
     set_issues,
@@ -76,13 +74,13 @@ async def apply_external(
     row.sent_at = external.sent_at or row.sent_at
     if external.status not in ("draft", "deleted"):
         await _take_over_issued(work, row, external)
-    await set_issues(work, row, NOTES, external.notes)
+    issues = await set_issues(work, row, NOTES, external.notes)
     target = target_status(row, external, work.now)
     if target is not None and target is not current:
         _set_dates(work, row, target, external)
         change_status(work, row, target, trigger, actor=actor, error=_error_of(target, external))
     set_payment_wake(row, work.now)
-    refresh_attention(row, [issue_of(one) for one in await issue_rows(work.session, row.id)])
+    refresh_attention(row, issues)
     if (row.external, row.status) != before:
         touch(work, row)
 
@@ -110,8 +108,8 @@ def is_overdue(row: InvoiceRow, external: ExternalInvoice, now: datetime) -> boo
 
 
 def set_payment_wake(row: InvoiceRow, now: datetime) -> None:
-    """An invoice that waits for its money is looked at again on its due day."""
-    if not row.status.startswith("payment_processing"):
+    """An invoice that waits for its money is looked at again on its due day, or when what was asked of it is tried."""
+    if not row.status.startswith("payment_processing") or row.requested_action is not None:
         return
     row.wake_at = row.due_at if is_sent(row) and row.due_at is not None and row.due_at > now else None
 
@@ -133,9 +131,10 @@ async def _take_over_issued(work: Work, row: InvoiceRow, external: ExternalInvoi
     if external.number:
         row.number = external.number
     row.due_at = external.due_at or row.due_at
-    row.sync_state = SyncState.SYNCED
-    row.sync_attempts = 0
-    row.next_attempt_at = None
+    if row.requested_action is None:
+        row.sync_state = SyncState.SYNCED
+        row.sync_attempts = 0
+        row.next_attempt_at = None
     if external.tax is None or external.total is None or external.subtotal is None:
         return
     # Tax inside the prices is part of the subtotal; what lies on top is the difference.

@@ -141,13 +141,13 @@ async def set_issues(work: Work, row: InvoiceRow, component: str, found: Iterabl
     """Replaces what one component says about an invoice; answers everything that is known now."""
     known = await issue_rows(work.session, row.id)
     issues = replace_issues([issue_of(one) for one in known], component, found)
-    for one in known:
-        if one.component == component:
-            await work.session.delete(one)
-    for issue in issues:
-        if issue.component == component:
-            work.session.add(_issue_row(row.id, issue, work.now))
-    await work.session.flush()
+    old = [one for one in known if one.component == component]
+    new = [_issue_row(row.id, issue, work.now) for issue in issues if issue.component == component]
+    for one in old:
+        await work.session.delete(one)
+    work.session.add_all(new)
+    if old or new:
+        await work.session.flush()
     refresh_attention(row, issues)
     return issues
 

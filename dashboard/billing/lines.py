@@ -13,7 +13,7 @@ from dashboard.billing.invoice_inputs import PendingLineInput
 from dashboard.billing.invoice_rows import detail_rows, set_totals
 from dashboard.billing.line_rating import FLAT_KIND, USAGE_KIND, rate_flat, take_over, terms_of, totals_of_lines
 from dashboard.billing.rating.lines import RatingResult
-from dashboard.billing.tables import InvoiceLineRow, InvoiceRow
+from dashboard.billing.tables import DetailLineRow, InvoiceLineRow, InvoiceRow
 from dashboard.billing.tax import effective_tax, organisation_tax, resolved_tax
 from dashboard.billing.views import TaxConfig, Workflow
 from dashboard.catalog.features import get_feature
@@ -46,7 +46,7 @@ async def make_line(
     await fill_line(work.session, line, wanted, workflow, work.now, is_metered=is_metered)
     work.session.add(line)
     await work.session.flush()
-    await rate_if_flat(work.session, line)
+    await rate_if_flat(work.session, line, known=())
     return line
 
 
@@ -153,22 +153,29 @@ async def apply_tax(session: AsyncSession, lines: Iterable[InvoiceLineRow], work
         line.effective_tax = to_json(effective_tax(tax_from_json(line.tax), default, organisation))
 
 
-async def rate_if_flat(session: AsyncSession, line: InvoiceLineRow) -> None:
-    """Prices a flat line; a metered one waits until its quantity is known."""
+async def rate_if_flat(
+    session: AsyncSession, line: InvoiceLineRow, known: Sequence[DetailLineRow] | None = None
+) -> None:
+    """Prices a flat line; a metered one waits until its quantity is known. `known` as in `store_rating`."""
     if line.kind == FLAT_KIND:
-        await store_rating(session, line, rate_flat(line))
+        await store_rating(session, line, rate_flat(line), known)
 
 
-async def store_rating(session: AsyncSession, line: InvoiceLineRow, result: RatingResult) -> None:
-    """Keeps what rating says of a line: components that were there before keep their ids."""
-    known = (await detail_rows(session, [line.id]))[line.id]
+async def store_rating(
+    session: AsyncSession, line: InvoiceLineRow, result: RatingResult, known: Sequence[DetailLineRow] | None = None
+) -> None:
+    """Keeps what rating says of a line: components that were there before keep their ids.
+
+    `known` are the components there are now; without them they are read.
+    """
+    if known is None:
+        known = (await detail_rows(session, [line.id]))[line.id]
     details = take_over(line, known, result)
     kept = {detail.id for detail in details}
     for row in known:
         if row.id not in kept:
             await session.delete(row)
     session.add_all(details)
-    await session.flush()
 
 
 def add_up(invoice: InvoiceRow, lines: Sequence[InvoiceLineRow]) -> None:

@@ -1,5 +1,6 @@
 """Fixing the quantities of a draft once late usage has had its time: what each line metered, and what that costs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -21,7 +22,7 @@ from dashboard.billing.line_rating import USAGE_KIND, priced_in, rate_usage, rat
 from dashboard.billing.lines import add_up, family_of, rate_if_flat, store_rating
 from dashboard.billing.metering import MeteredLine, Unmeasurable, issue_of_line, metered_lines, quantities_so_far
 from dashboard.billing.rating.lines import RatedLine
-from dashboard.billing.tables import InvoiceLineRow, InvoiceRow
+from dashboard.billing.tables import DetailLineRow, InvoiceLineRow, InvoiceRow
 from dashboard.billing.views import InvoiceStatus, Issue
 from dashboard.kit.database import Work
 from dashboard.kit.errors import MeterdeskError
@@ -78,13 +79,15 @@ async def fix_quantities(work: Work, row: InvoiceRow, measured: Measured) -> tup
     Raises InvoicingAppError (transient) while an earlier piece of one of its lines is not fixed yet.
     """
     issues = list(measured.issues)
-    for line in await live_lines(work.session, row.id):
+    lines = await live_lines(work.session, row.id)
+    details = await detail_rows(work.session, [line.id for line in lines])
+    for line in lines:
         try:
             if line.id in measured.quantities:
                 line.measured_with = measured.lines[line.id].measured_with
-                await _rate_metered(work.session, line, measured.quantities[line.id])
+                await _rate_metered(work.session, line, measured.quantities[line.id], details[line.id])
             else:
-                await rate_if_flat(work.session, line)
+                await rate_if_flat(work.session, line, details[line.id])
         except MeterdeskError as reason:
             issues.append(issue_of_line(line.id, line.name, reason, CRITICAL))
     for late in measured.late:
@@ -96,7 +99,9 @@ async def fix_quantities(work: Work, row: InvoiceRow, measured: Measured) -> tup
     return tuple(issues)
 
 
-async def _rate_metered(session: AsyncSession, line: InvoiceLineRow, cumulative: Decimal) -> None:
+async def _rate_metered(
+    session: AsyncSession, line: InvoiceLineRow, cumulative: Decimal, known: Sequence[DetailLineRow] | None = None
+) -> None:
     before = [
         (piece, invoice)
         for piece, invoice in await family_of(session, line)
@@ -123,4 +128,4 @@ async def _rate_metered(session: AsyncSession, line: InvoiceLineRow, cumulative:
         return
     if line.is_late_usage:
         describe(line, next(piece.name for piece, _ in before if not piece.is_late_usage), line.metered_quantity)
-    await store_rating(session, line, result)
+    await store_rating(session, line, result, known)

@@ -72,11 +72,16 @@ async def hold_for_person(work: Work, row: InvoiceRow, error: InvoicingAppError,
     touch(work, row)
 
 
-async def clear_trouble(work: Work, row: InvoiceRow, operation: str) -> None:
-    """The work was done: nothing is held any more."""
+async def clear_trouble(work: Work, row: InvoiceRow, operation: str) -> tuple[Issue, ...]:
+    """The work was done: nothing is held any more. Answers the issues that are left."""
+    note_no_trouble(row)
+    return await set_issues(work, row, component_of(operation), ())
+
+
+def note_no_trouble(row: InvoiceRow) -> None:
+    """Nothing is held any more; what is said of the operation is for the caller to replace."""
     row.sync_attempts = 0
     row.next_attempt_at = None
-    await set_issues(work, row, component_of(operation), ())
 
 
 async def _write_down(

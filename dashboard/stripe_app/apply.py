@@ -135,7 +135,7 @@ async def _handle(desk: StripeDesk, row: StripeEventRow) -> Outcome:
     app = await desk.app_row(row.app_id)
     if bool(row.payload.get("livemode")) != app.livemode:
         return ignored("It comes from the other mode (test or live) than this app.")
-    async with desk.stripe(app.id) as gateway:
+    async with desk.stripe(app.id, row=app) as gateway:
         return await handler(Letter(desk, gateway, app, row))
 
 

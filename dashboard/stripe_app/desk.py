@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from dashboard.kit.crypto import SecretBox
 from dashboard.kit.database import STRIPE, Database
@@ -22,15 +23,19 @@ class StripeDesk:
     gateways: Gateways
     public_url: str | None = None
     events_poll_seconds: float = 10.0
+    letters_kept: timedelta = timedelta(days=90)
 
     @asynccontextmanager
-    async def stripe(self, app_id: str, *, priority: int = BACKGROUND) -> AsyncIterator[Gateway]:
+    async def stripe(
+        self, app_id: str, *, priority: int = BACKGROUND, row: StripeAppRow | None = None
+    ) -> AsyncIterator[Gateway]:
         """The gateway of an installed app, for the length of the block. Never inside a transaction.
 
         A 401 inside the block marks the app unauthorized; until its key is replaced nothing more is asked of Stripe.
+        `row` is the app as `app_row` answered it a moment ago; without it, it is read.
         Raises StripeAppNotFound, StripeAppDeleted, StripeAppNotReady, StripeUnauthorized.
         """
-        row = await self.app_row(app_id)
+        row = row or await self.app_row(app_id)
         try:
             yield self.gateway_of(row, priority=priority)
         except StripeUnauthorized as refusal:

@@ -34,7 +34,7 @@ async def issue_invoice(desk: StripeDesk, invoice: Invoice) -> ExternalInvoice:
     job = await open_job(desk, invoice)
     if job.is_past_draft:
         return job.external()
-    async with desk.stripe(job.app.id, priority=FINALIZING) as gateway:
+    async with desk.stripe(job.app.id, priority=FINALIZING, row=job.app) as gateway:
         if not job.is_synced:
             await bring_draft_in_line(job, gateway)
         await _trust_or_read_again(job, gateway)
@@ -141,10 +141,10 @@ async def _finalize(job: InvoiceJob, gateway: Gateway) -> None:
         row = await work.session.get_one(StripeInvoiceRow, job.invoice.id)
         note_answer(work, row, answer)
         await expect_news(work, job.app.id)
+        job.row = row
 
     intent = Intent(job.app.id, job.invoice.id, "finalize", f"{job.stripe_id}-{job.row.syncs}")
     await once(job.desk.database, intent, look=look, call=call, record=record)
-    await job.refresh()
 
 
 def _raise_unless_tax_may_be_dropped(job: InvoiceJob, refusal: StripeTaxProblem) -> None:

@@ -51,21 +51,26 @@ class InvoiceJob:
 
 async def open_job(desk: StripeDesk, invoice: Invoice) -> InvoiceJob:
     app = await _app_that_knows_its_tax(desk, invoice)
-    async with desk.database.transaction(SYSTEM) as work:
-        link = await link_row_of(work.session, app.id, invoice.customer_id)
-        if link is None:
-            raise NoStripeCustomer("This customer is not linked to a Stripe customer.")
-        if link.stripe_deleted_at is not None:
-            raise StripeCustomerUnusable(
-                "The linked customer was deleted in Stripe.", remedy="Unlink it, then link or create another."
-            )
-        row = await work.session.get(StripeInvoiceRow, invoice.id)
-        if row is None:
-            row = StripeInvoiceRow(
-                invoice_id=invoice.id, app_id=app.id, customer_id=invoice.customer_id, created_at=work.now
-            )
-            work.session.add(row)
+    async with desk.database.read() as session:
+        link = await link_row_of(session, app.id, invoice.customer_id)
+        row = await session.get(StripeInvoiceRow, invoice.id)
+    if link is None:
+        raise NoStripeCustomer("This customer is not linked to a Stripe customer.")
+    if link.stripe_deleted_at is not None:
+        raise StripeCustomerUnusable(
+            "The linked customer was deleted in Stripe.", remedy="Unlink it, then link or create another."
+        )
+    row = row or await _new_row(desk, app, invoice)
     return InvoiceJob(desk, invoice, app, link, row, current_draft(invoice, app, link, row))
+
+
+async def _new_row(desk: StripeDesk, app: StripeAppRow, invoice: Invoice) -> StripeInvoiceRow:
+    async with desk.database.transaction(SYSTEM) as work:
+        row = StripeInvoiceRow(
+            invoice_id=invoice.id, app_id=app.id, customer_id=invoice.customer_id, created_at=work.now
+        )
+        work.session.add(row)
+    return row
 
 
 async def _app_that_knows_its_tax(desk: StripeDesk, invoice: Invoice) -> StripeAppRow:

@@ -26,7 +26,7 @@ async def sync_draft(desk: StripeDesk, invoice: Invoice, *, priority: int = BACK
     """Makes Stripe's draft equal to `invoice`, sending only what differs; nothing when nothing does."""
     job = await open_job(desk, invoice)
     if not (job.is_synced or job.is_past_draft):
-        async with desk.stripe(job.app.id, priority=priority) as gateway:
+        async with desk.stripe(job.app.id, priority=priority, row=job.app) as gateway:
             await bring_draft_in_line(job, gateway)
     return job.external()
 
@@ -59,7 +59,6 @@ async def _sync_once(job: InvoiceJob, gateway: Gateway) -> None:
         await bring_lines_in_line(job.desk, gateway, job.row, job.draft, product_ids)
     if job.draft.automatic_tax:
         await _update_header(job, gateway)
-    await job.refresh()
 
 
 async def _create(job: InvoiceJob, gateway: Gateway) -> None:
@@ -77,10 +76,10 @@ async def _create(job: InvoiceJob, gateway: Gateway) -> None:
         row = await work.session.get_one(StripeInvoiceRow, job.invoice.id)
         row.stripe_customer_id, row.sent_header = job.link.stripe_customer_id, job.draft.header
         note_answer(work, row, answer)
+        job.row = row
 
     intent = Intent(job.app.id, job.invoice.id, "create", f"{job.row.syncs}-{job.link.stripe_customer_id}")
     await once(job.desk.database, intent, look=look, call=call, record=record)
-    await job.refresh()
 
 
 async def _update_header(job: InvoiceJob, gateway: Gateway) -> None:
@@ -105,10 +104,10 @@ async def _update_header(job: InvoiceJob, gateway: Gateway) -> None:
         row = await work.session.get_one(StripeInvoiceRow, job.invoice.id)
         row.sent_header = job.draft.header
         note_answer(work, row, answer)
+        job.row = row
 
     intent = Intent(job.app.id, job.invoice.id, "update", f"{job.row.syncs}-{job.draft.revision}")
     await once(job.desk.database, intent, look=look, call=call, record=record)
-    await job.refresh()
 
 
 async def _note_synced(job: InvoiceJob) -> None:
@@ -119,7 +118,7 @@ async def _note_synced(job: InvoiceJob) -> None:
         wanted = {line.key for line in job.draft.lines}
         row.line_ids = {key: line_id for key, line_id in row.line_ids.items() if key in wanted}
         replace_notes(row, DRAFT_NOTES, job.draft.notes)
-    await job.refresh()
+        job.row = row
 
 
 # When Stripe is not as we left it

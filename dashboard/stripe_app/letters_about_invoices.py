@@ -1,5 +1,6 @@
 """Letters about invoices and money: whatever they say, the invoice is read again and billing is told how it stands."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -128,21 +129,26 @@ async def _read_and_tell(
                 note_lines(kept, lines)
         for note in notes:
             add_note(kept, note)
-        for other in await _also_waiting(work, letter, stripe_id, began):
-            await _tell(work, letter, kept, other, began)
+        others = await _also_waiting(work, letter, stripe_id, began)
+        for other in others:
             other.customer_id, other.invoice_id = kept.customer_id, kept.invoice_id
             settle(other, EventState.APPLIED, f"Read together with {letter.row.event_id}.", work.now)
-        await _tell(work, letter, kept, letter.row, began)
+        await _tell(work, letter, kept, [*others, letter.row], began)
 
     return applied(effect=effect, customer_id=row.customer_id, invoice_id=row.invoice_id)
 
 
-async def _tell(work: Work, letter: Letter, row: StripeInvoiceRow, event: StripeEventRow, read_at: datetime) -> None:
-    if event.type == "invoice.sent":
-        row.sent_at = event.created_at
+async def _tell(
+    work: Work, letter: Letter, row: StripeInvoiceRow, events: Sequence[StripeEventRow], read_at: datetime
+) -> None:
+    """Tells billing once, whatever the number of letters: one reading stands behind them all, the first names it."""
+    for event in events:
+        if event.type == "invoice.sent":
+            row.sent_at = event.created_at
     external = external_view(row, letter.app)
     if external is not None:
-        news = ExternalNews(letter.app.id, external, event.type, event.created_at, row.invoice_id, read_at)
+        first = events[0]
+        news = ExternalNews(letter.app.id, external, first.type, first.created_at, row.invoice_id, read_at)
         await record_news(work, news)
 
 

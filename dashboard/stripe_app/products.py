@@ -20,6 +20,8 @@ async def ensure_products(
     desk: StripeDesk, gateway: Gateway, app_id: str, wanted: dict[str, TaxTreatment]
 ) -> dict[str, str]:
     """Stripe's product id for every wanted key; asks Stripe only for those never seen before."""
+    if not wanted:
+        return {}
     async with desk.database.read() as session:
         rows = await session.scalars(
             select(StripeProductRow).where(

@@ -1,18 +1,26 @@
 """What people do with an invoice, and what they may not."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from dashboard.billing.errors import ActionFailed, CreditTooLarge
 from dashboard.billing.invoice_inputs import AddCharges, ChargeInput
-from dashboard.billing.invoicing_app import InvoicingAppError, Trouble
-from dashboard.billing.queries import available_actions, invoices_keep_customer, stuck_invoices, uses_of_app
-from dashboard.billing.service import add_charges, recheck_customer, resume_app
+from dashboard.billing.invoicing_app import ExternalNews, InvoicingAppError, Trouble
+from dashboard.billing.queries import (
+    available_actions,
+    due_for_advance,
+    invoices_keep_customer,
+    stuck_invoices,
+    uses_of_app,
+)
+from dashboard.billing.service import add_charges, recheck_customer, record_external, resume_app
 from dashboard.billing.state_machine import ActionNotAvailable
 from dashboard.billing.views import Invoice, InvoiceAction, InvoiceStatus, Issue
 from dashboard.customers.errors import CustomerStillBilled
 from dashboard.customers.service import delete_customer
+from dashboard.kit.database import STRIPE
 from tests.billing_house import House
 from tests.billing_house import house as house
 from tests.cast import ANN, bring_cast, draft_for
@@ -244,6 +252,24 @@ async def test_an_action_that_got_no_answer_is_tried_again_by_itself(house: Hous
     voided = await house.advance(invoice.id)
     assert voided.status is S.VOIDED
     assert voided.transitions[-1].actor_label == "Ann"
+
+
+async def test_news_that_comes_meanwhile_does_not_put_off_an_action_that_waits(house: House) -> None:
+    invoice = await an_open_invoice(house)
+    house.app.fail("void", Trouble.TRANSIENT, "timeout", "No answer.")
+    held = await house.act(invoice.id, A.VOID)
+    assert held.external is not None
+    async with house.database.transaction(STRIPE) as work:
+        sent = replace(held.external, sent_at=work.now)
+        news = ExternalNews("app_1", sent, "invoice.sent", work.now, invoice.id, work.now)
+        await record_external(work, news)
+    after = await house.read(invoice.id)
+    assert after.external == sent
+    assert (after.requested_action, after.sync_state) == ("void", "retrying")
+    assert after.next_attempt_at == held.next_attempt_at is not None
+    async with house.database.read() as session:
+        due = await due_for_advance(session, after.next_attempt_at)
+    assert [invoice_id for invoice_id, _ in due] == [invoice.id]
 
 
 async def test_an_action_that_waits_can_be_tried_at_once(house: House) -> None:
