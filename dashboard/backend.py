@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from dashboard.access.audit import AuditLog
 from dashboard.billing.desk import BillingDesk
@@ -134,6 +135,7 @@ def _stripe_desk(settings: Settings, database: Database, secrets: SecretBox, lim
         gateways,
         public_url=settings.public_url,
         events_poll_seconds=settings.events_poll_seconds,
+        letters_kept=timedelta(days=settings.stripe_letters_days),
     )
 
 

@@ -43,6 +43,11 @@ class Settings(BaseSettings):
     events_poll_seconds: float = Field(
         default=10.0, gt=0, description="How often events are polled when nothing is awaited."
     )
+    stripe_letters_days: int = Field(
+        default=90,
+        ge=31,
+        description="How long settled letters from Stripe and the steps of settled invoices are kept.",
+    )
     stripe_requests_per_second: float | None = Field(
         default=None, gt=0, description="Overrides the limit per Stripe account."
     )

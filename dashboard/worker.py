@@ -22,6 +22,7 @@ SWEEP_SECONDS = 60
 DUE_SECONDS = 5
 ROLLUP_SECONDS = 600
 RECONCILE_SECONDS = 24 * 3600
+FORGET_SECONDS = 24 * 3600
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ async def working(backend: Backend) -> AsyncIterator[None]:
         RECONCILE_SECONDS, "compare invoices with Stripe", lambda: stripe_jobs.stripe_reconcile(backend.stripe)
     )
     engine.every(ROLLUP_SECONDS, "daily figures of usage", lambda: backend.event_store.refresh_rollups())
+    engine.every(FORGET_SECONDS, "forget settled letters", lambda: stripe_jobs.stripe_forget(backend.stripe))
     await engine.start()
     listening = asyncio.create_task(_listen_to_stripe(backend))
     try:

@@ -11,6 +11,7 @@ from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.events_cursor import poll_due_apps
 from dashboard.stripe_app.install import abandon_interrupted_installs
 from dashboard.stripe_app.reconcile import reconcile_app
+from dashboard.stripe_app.retention import forget_what_is_over
 from dashboard.stripe_app.webhook_endpoint import keep_webhooks_current
 
 
@@ -33,6 +34,11 @@ async def stripe_reconcile(desk: StripeDesk) -> None:
         # One account that cannot be read must not keep the others from being compared.
         with suppress(MeterdeskError):
             await reconcile_app(desk, app_id)
+
+
+async def stripe_forget(desk: StripeDesk) -> None:
+    """Once a day: what was settled long ago is deleted."""
+    await forget_what_is_over(desk)
 
 
 async def _ready(desk: StripeDesk) -> list[str]:

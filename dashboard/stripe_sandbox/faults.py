@@ -17,7 +17,10 @@ HANG_MS = 100_000
 
 @dataclass
 class Fault:
-    """One ordered fault. From the `nth` matching call on, it strikes `times` calls (0: all of them)."""
+    """One ordered fault. From the `nth` matching call on, it strikes `times` calls (0: all of them).
+
+    With a `seed` the dice of `probability` fall the same way every time, call after call.
+    """
 
     effect: str
     method: str = "*"
@@ -29,6 +32,7 @@ class Fault:
     probability: float = 1.0
     reason: str = "endpoint-rate"
     should_retry: bool | None = None
+    seed: int | None = None
     seen: int = 0
     struck: int = 0
 
@@ -50,10 +54,13 @@ class Faults:
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        self._dice = random.Random()
 
     def order(self, fault: Fault) -> Fault:
-        """Add a fault."""
+        """Add a fault. Its seed, if any, is for the dice of all of them."""
         self._faults.append(fault)
+        if fault.seed is not None:
+            self._dice = random.Random(fault.seed)
         return fault
 
     def clear(self) -> None:
@@ -65,7 +72,7 @@ class Faults:
         hits = []
         for fault in [fault for fault in self._faults if fault.matches(method, path)]:
             fault.seen += 1
-            if fault.seen < fault.nth or random.random() >= fault.probability:
+            if fault.seen < fault.nth or self._dice.random() >= fault.probability:
                 continue
             fault.struck += 1
             hits.append(fault)
