@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,10 +53,12 @@ class Recorded:
     calls: list[tuple[str, str, bytes]] = field(default_factory=list)
 
 
-async def call(app: Any, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+async def call(
+    app: Any, method: str, path: str, body: bytes = b"", more_headers: Sequence[tuple[bytes, bytes]] = ()
+) -> tuple[int, bytes]:
     """One request straight into an ASGI application."""
     bare, _, query = path.partition("?")
-    headers = [(b"authorization", f"Bearer {TOKEN}".encode()), (b"host", b"benchmark")]
+    headers = [(b"authorization", f"Bearer {TOKEN}".encode()), (b"host", b"benchmark"), *more_headers]
     if body:
         headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     scope = {

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -42,6 +43,7 @@ from tests.contract.sandbox_support import SHARED, RunningSandbox, contract, run
 from tests.fakes import NoUsage
 
 ADA = Actor("person", "ada", "Ada")
+HURRIED = CallBudget(attempts=3, longest_wait=0.05)
 
 
 @pytest.fixture(scope="session")
@@ -107,11 +109,12 @@ class House:
             (job, key), arguments = next(iter(self.jobs.waiting.items()))
             del self.jobs.waiting[(job, key)]
             self.jobs.done.add((job, key))
-            await self._run(job, arguments)
+            await self.run_job(job, arguments)
             ran += 1
         return ran
 
-    async def _run(self, job: str, arguments: Mapping[str, Any]) -> None:
+    async def run_job(self, job: str, arguments: Mapping[str, Any]) -> None:
+        """What the worker does for one job."""
         if job == APPLY:
             await stripe_event_apply(self.desk, **arguments)
         elif job == ADVANCE_JOB:
@@ -195,22 +198,32 @@ async def house(database_url: str, clock: FixedClock, stripe_sandbox: RunningSan
 
     Afterwards every request this account saw is held against Stripe's contract.
     """
-    jobs = JobList()
-    database = Database(database_url, clock=clock, outbox=jobs, audit_writer=AuditLog())
-    gateways = Gateways(sandbox_url=stripe_sandbox.url, budget=CallBudget(attempts=3, longest_wait=0.05))
-    desk = StripeDesk(database, SecretBox("a secret key"), gateways)
-    async with httpx.AsyncClient(base_url=stripe_sandbox.url, trust_env=False, timeout=60) as client:
-        locks = Locks(database)
-        billing = BillingDesk(database, StripePlug(desk), cast(EventStore, NoUsage()), locks)
-        before = (await client.get("/_sandbox/state")).json()["exchanges"]
-        made = House(desk, clock, jobs, billing, client, new_id().lower(), before)
+    async with open_house(database_url, clock, stripe_sandbox.url) as made:
         yield made
         await made.clear_faults()
         breaches = contract_breaches(await made.exchanges())
-    await locks.close()
-    await gateways.close()
-    await database.close()
     assert breaches == []
+
+
+@asynccontextmanager
+async def open_house(
+    database_url: str, clock: FixedClock, sandbox_url: str, budget: CallBudget = HURRIED
+) -> AsyncIterator[House]:
+    """A house for the length of the block; nothing is checked afterwards."""
+    jobs = JobList()
+    database = Database(database_url, clock=clock, outbox=jobs, audit_writer=AuditLog())
+    gateways = Gateways(sandbox_url=sandbox_url, budget=budget)
+    desk = StripeDesk(database, SecretBox("a secret key"), gateways)
+    locks = Locks(database)
+    async with httpx.AsyncClient(base_url=sandbox_url, trust_env=False, timeout=60) as client:
+        billing = BillingDesk(database, StripePlug(desk), cast(EventStore, NoUsage()), locks)
+        before = (await client.get("/_sandbox/state")).json()["exchanges"]
+        try:
+            yield House(desk, clock, jobs, billing, client, new_id().lower(), before)
+        finally:
+            await locks.close()
+            await gateways.close()
+            await database.close()
 
 
 def contract_breaches(exchanges: list[dict[str, Any]]) -> list[str]:

@@ -266,7 +266,8 @@ async def test_news_that_comes_meanwhile_does_not_put_off_an_action_that_waits(h
     after = await house.read(invoice.id)
     assert after.external == sent
     assert (after.requested_action, after.sync_state) == ("void", "retrying")
-    assert after.next_attempt_at == held.next_attempt_at is not None
+    assert after.next_attempt_at is not None
+    assert after.next_attempt_at == held.next_attempt_at
     async with house.database.read() as session:
         due = await due_for_advance(session, after.next_attempt_at)
     assert [invoice_id for invoice_id, _ in due] == [invoice.id]
