@@ -49,7 +49,7 @@ from dashboard.stripe_app.tables import StripeAppRow
 from dashboard.stripe_app.views import StripeApp
 from dashboard.worker import working
 
-INVOICES, LINES = 100, 10
+INVOICES, LINES = 50, 10
 RATE = 25
 """Stripe's calls per second in test mode, https://docs.stripe.com/rate-limits."""
 TURNS, LETTERS_PER_TURN, AT_ONCE = 6, 100, 20
@@ -141,11 +141,8 @@ async def letters(backend: Backend, app: StripeApp, folder: Path) -> None:
             for one in times:
                 times[one] += await _send(one, LETTERS_PER_TURN, at_once)
         count = TURNS * LETTERS_PER_TURN
-        print(
-            f"  letters taken in, {name}: {count / times[to_us]:.0f} per second, bare {count / times[to_them]:.0f};",
-            end=" ",
-        )
-        print(f"{times[to_them] / times[to_us]:.0%}")
+        us, them = count / times[to_us], count / times[to_them]
+        print(f"  letters taken in, {name}: {us:.0f} per second, bare {them:.0f}; {us / them:.0%}", flush=True)
     await bare.close()
 
 

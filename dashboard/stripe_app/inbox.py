@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from prometheus_client import Counter, Histogram
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -87,10 +87,14 @@ async def file_events(work: Work, app_id: str, letters: Iterable[dict[str, Any]]
 
 
 async def _note_arrival(work: Work, app_id: str, fresh: list[StripeEventRow]) -> None:
-    app = await work.session.get_one(StripeAppRow, app_id)
     newest = max(row.created_at for row in fresh)
-    if app.last_event_at is None or newest >= app.last_event_at:
-        app.last_event_at, app.last_event_received_at = newest, work.now
+    last = col(StripeAppRow.last_event_at)
+    await work.session.execute(
+        update(StripeAppRow)
+        .where(col(StripeAppRow.id) == app_id, or_(last.is_(None), last <= newest))
+        .values(last_event_at=newest, last_event_received_at=work.now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def settle(row: StripeEventRow, state: EventState, reason: str | None, now: datetime) -> None:
