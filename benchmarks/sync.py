@@ -49,7 +49,7 @@ from dashboard.stripe_app.tables import StripeAppRow
 from dashboard.stripe_app.views import StripeApp
 from dashboard.worker import working
 
-INVOICES, LINES = 50, 10
+INVOICES, LINES = 40, 10
 RATE = 25
 """Stripe's calls per second in test mode, https://docs.stripe.com/rate-limits."""
 TURNS, LETTERS_PER_TURN, AT_ONCE = 6, 100, 20
@@ -204,8 +204,8 @@ async def main() -> None:
                 await sandbox.post("/_sandbox/webhooks", json={"mode": "drop"})
                 async with open_backend(settings) as backend:
                     app = await install_stripe_app(backend.stripe, ACTOR, InstallStripeApp(api_key=SecretStr(KEY)))
-                    await letters(backend, app, Path(folder))
                     await sync(backend, sandbox, app)
+                    await letters(backend, app, Path(folder))
         finally:
             process.terminate()
             process.wait(10)
