@@ -19,6 +19,7 @@ from dashboard.billing.invoice_inputs import (
     PendingLineInput,
 )
 from dashboard.billing.jobs import collect
+from dashboard.billing.late_usage import LOOK_BACK
 from dashboard.billing.progressive import NothingToInvoice
 from dashboard.billing.queries import due_for_collection, pending_of_customer
 from dashboard.billing.service import add_charges, create_pending_lines, invoice_pending_lines
@@ -112,7 +113,7 @@ async def test_usage_under_key_and_subjects_is_billed_when_its_period_is_over(me
     assert invoice.quantities_fixed_at == END
 
 
-async def test_usage_is_needed_until_its_line_is_invoiced(metering: Metering) -> None:
+async def test_usage_is_needed_until_its_line_is_invoiced_and_late_usage_had_its_time(metering: Metering) -> None:
     house = metering.house
     needed = UsageNotInvoiced(house.database)
     assert await needed.needed_from() is None
@@ -126,6 +127,9 @@ async def test_usage_is_needed_until_its_line_is_invoiced(metering: Metering) ->
     assert await needed.needed_from() == START
     house.clock.move_to(END + timedelta(hours=1))
     assert (await house.advance(draft.id)).status is InvoiceStatus.PAID
+    house.clock.move_to(END + LOOK_BACK)
+    assert await needed.needed_from() == START
+    house.clock.move_to(END + LOOK_BACK + timedelta(seconds=1))
     assert await needed.needed_from() is None
 
 
