@@ -8,6 +8,7 @@ from dashboard.access.views import AuditRecord
 from dashboard.kit.countries import country_name, known_countries
 from dashboard.kit.database import STRIPE, Actor
 from dashboard.ui.settings_stripe.views import lag_in_words, step_href
+from dashboard.ui.tax_codes.picker_state import Picked, TaxCodePicker
 from dashboard.ui.tax_codes.state import key_from_name
 from dashboard.ui.team.audit_state import action_in_words, audit_view
 
@@ -56,3 +57,9 @@ def test_every_country_of_iso_3166_has_a_name() -> None:
     assert len(codes) == len(set(codes)) == 249
     assert country_name("de") == "Germany"
     assert country_name("??") == "??"
+
+
+def test_a_tax_code_picked_just_before_saving_is_the_one_that_is_saved() -> None:
+    picker = TaxCodePicker(_reflex_internal_init=True)
+    picker._begin("", {"stripe_code": Picked("txcd_1", "txcd_1", "Software"), "tax_code": Picked("x", "x", "Other")})
+    assert picker._completed({"name": "Tokens", "stripe_code": ""}) == {"name": "Tokens", "stripe_code": "txcd_1"}

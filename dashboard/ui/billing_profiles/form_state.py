@@ -110,6 +110,7 @@ class BillingProfileForm(rx.State):
         yield
         try:
             actor = await acting(self)
+            form = (await self.get_state(TaxCodePicker))._completed(form)
             if self.fields.id:
                 await update_profile_from_form(actor, self.fields.id, form)
                 yield ui.toast_success("Billing profile saved", "Invoices made before stay as they are.")

@@ -132,6 +132,7 @@ class SetUpBilling(rx.State):
                 return
             self.saving, self.errors = True, {}
             app_id, method, actor = self.app.id, self.method, await acting(self)
+            form = (await self.get_state(TaxCodePicker))._completed(form)
         try:
             profile_id = await create_profile_from_form(actor, {**form, "app_id": app_id, "method": method})
             yield rx.redirect(step_href(app_id, "default", profile=profile_id), replace=True)

@@ -1,5 +1,6 @@
 """Picking a tax code, of one's own or of Stripe's some 600: search, choose, clear. One field is open at a time."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,6 +74,10 @@ class TaxCodePicker(rx.State):
         self.open_field, self.search, self.hits, self.problem, self._offered = "", "", [], "", {}
         self.with_library = with_library
         self.app_id, self.picked = app_id, {name: replace(picked) for name, picked in fields.items()}
+
+    def _completed(self, form: Mapping[str, Any]) -> dict[str, Any]:
+        """What a form posted, with what is picked here: who saves right after picking posts what was there before."""
+        return {**form, **{name: picked.value for name, picked in self.picked.items() if name in form}}
 
     async def _search(self, text: str) -> None:
         own = await find_own_codes(text) if self.with_library else []

@@ -180,6 +180,7 @@ class TaxCodesState(rx.State):
             self.saving = ""
 
     async def _store(self, form: dict[str, Any]) -> None:
+        form = (await self.get_state(TaxCodePicker))._completed(form)
         values: dict[str, Any] = {
             "name": text_of(form, "name"),
             "description": text_of(form, "description"),
