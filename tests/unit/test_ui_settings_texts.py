@@ -60,6 +60,6 @@ def test_every_country_of_iso_3166_has_a_name() -> None:
 
 
 def test_a_tax_code_picked_just_before_saving_is_the_one_that_is_saved() -> None:
-    picker = TaxCodePicker(_reflex_internal_init=True)
+    picker = TaxCodePicker()
     picker._begin("", {"stripe_code": Picked("txcd_1", "txcd_1", "Software"), "tax_code": Picked("x", "x", "Other")})
     assert picker._completed({"name": "Tokens", "stripe_code": ""}) == {"name": "Tokens", "stripe_code": "txcd_1"}

@@ -27,7 +27,7 @@ from dashboard.stripe_app.inbox import events_of_invoice
 from dashboard.stripe_app.views import StripeEvent
 from dashboard.ui import components as ui
 from dashboard.ui.api_calls import curl, origin_of
-from dashboard.ui.invoices.metering import Metering, is_late_usage, meterings_of
+from dashboard.ui.invoices.metering import Metering, meterings_of
 from dashboard.ui.invoices.totals import TotalRow, foreign_rows, total_rows
 from dashboard.ui.invoices.words import ACTION_WORDS, STATUS_TONES, STATUS_WORDS, document_of, payment_of, sync_of
 from dashboard.ui.live import news
@@ -344,7 +344,7 @@ def _line(line: InvoiceLine, currency: str, metering: Metering | None) -> LineRo
         amount=format_money(line.totals.before_tax, currency),
         tax=" · ".join(part for part in (tax.stripe_code, tax.behavior) if part),
         is_metered=metering is not None,
-        is_late=is_late_usage(line),
+        is_late=line.is_late_usage,
         metering=metering or Metering(),
         details=[_detail(detail, currency) for detail in line.details],
     )

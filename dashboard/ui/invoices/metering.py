@@ -40,11 +40,6 @@ async def meterings_of(session: AsyncSession, invoice: Invoice) -> dict[str, Met
     return {line.id: _metering(invoice, line, features.get(line.feature_key or ""), meters) for line in lines}
 
 
-def is_late_usage(line: InvoiceLine) -> bool:
-    """Whether a line settles usage that came, or was corrected, after its period had been invoiced."""
-    return getattr(line, "is_late_usage", False)
-
-
 async def _meters(session: AsyncSession, features: Sequence[Feature]) -> dict[str, Meter]:
     found: dict[str, Meter] = {}
     for meter_id in {feature.meter_id for feature in features if feature.meter_id}:
