@@ -9,11 +9,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.util import ClauseAdapter
 from sqlmodel import col
 
 from dashboard.billing.columns import LARGEST_AMOUNT
+from dashboard.billing.invoice_rows import tab_of
 from dashboard.billing.tables import InvoiceRow
 from dashboard.billing.views import InvoiceStatus, InvoiceSummary
 from dashboard.customers.queries import matching_customer_ids
@@ -32,6 +34,9 @@ COUNTED_MAX = 1000
 TOGETHER_MAX = 5000
 """So many matches are looked at one by one; beyond that they are frequent enough to be met while walking the list."""
 
+SCANNED_MAX = 5000
+"""So many of a tab's newest invoices are looked at to count those that fit a filter no index serves."""
+
 SEARCHED_CUSTOMERS_MAX = 200
 CSV_BATCH = 500
 
@@ -46,8 +51,7 @@ class InvoiceFilter:
     """Which invoices: everything given has to hold.
 
     Times are `from` inclusive, `to` exclusive; amounts both inclusive, of the total in major units. `search` is part of
-    a customer's name, key or e-mail, the beginning of a number, or an id. A long list filtered by the time of issue or
-    the due date is fastest when it is sorted by that too.
+    a customer's name, key or e-mail, the beginning of a number, or an id.
     """
 
     tab: str = ALL
@@ -132,16 +136,20 @@ async def list_invoices(
 
 
 async def tab_counts(session: AsyncSession, wanted: InvoiceFilter) -> tuple[TabCount, ...]:
-    """How many invoices each tab would show under the other filters, counted up to COUNTED_MAX."""
-    counts = await _counted_together(session, wanted)
-    if counts:
-        return tuple(counts)
-    for tab in TABS:
-        statement = await _filtered(session, replace(wanted, tab=tab, statuses=()))
-        some = statement.with_only_columns(col(InvoiceRow.id)).limit(COUNTED_MAX + 1).subquery()
-        found = await session.scalar(select(func.count()).select_from(some)) or 0
-        counts.append(TabCount(tab, min(found, COUNTED_MAX), found > COUNTED_MAX))
-    return tuple(counts)
+    """How many invoices each tab would show under the other filters, counted up to COUNTED_MAX.
+
+    However long the list is, a bounded number of invoices is looked at: what fits but is rarer than that among a tab's
+    newest is not counted, and `is_more` says so.
+    """
+    others = replace(wanted, tab=ALL, statuses=())
+    if others == InvoiceFilter():
+        return tuple([await _count_of_tab(session, tab) for tab in TABS])
+    narrow = [*await _narrowing(session, others), *await _searching(session, others)]
+    if narrow or others.customer_id is not None:
+        counts = await _counted_together(session, others, narrow)
+        if counts:
+            return tuple(counts)
+    return tuple([await _count_among_newest(session, replace(others, tab=tab), narrow) for tab in TABS])
 
 
 async def all_matching(session: AsyncSession, wanted: InvoiceFilter) -> AsyncIterator[InvoiceSummary]:
@@ -156,13 +164,18 @@ async def all_matching(session: AsyncSession, wanted: InvoiceFilter) -> AsyncIte
         cursor = page.next
 
 
-async def _counted_together(session: AsyncSession, wanted: InvoiceFilter) -> list[TabCount]:
+async def _count_of_tab(session: AsyncSession, tab: str) -> TabCount:
+    some = select(col(InvoiceRow.id)).where(*conditions(InvoiceFilter(tab=tab))).limit(COUNTED_MAX + 1).subquery()
+    found = await session.scalar(select(func.count()).select_from(some)) or 0
+    return TabCount(tab, min(found, COUNTED_MAX), found > COUNTED_MAX)
+
+
+async def _counted_together(
+    session: AsyncSession, wanted: InvoiceFilter, narrow: list[ColumnElement[bool]]
+) -> list[TabCount]:
     """All tabs in one pass over what the filters leave; nothing when that is too much."""
-    if replace(wanted, tab=ALL, statuses=()) == InvoiceFilter():
-        return []
-    statement = await _filtered(session, replace(wanted, tab=ALL, statuses=()))
-    some = statement.with_only_columns(col(InvoiceRow.tab), col(InvoiceRow.needs_attention)).limit(TOGETHER_MAX + 1)
-    rows = some.subquery()
+    statement = select(col(InvoiceRow.tab), col(InvoiceRow.needs_attention)).where(*conditions(wanted), *narrow)
+    rows = statement.limit(TOGETHER_MAX + 1).subquery()
     grouped = select(rows.c.tab, rows.c.needs_attention, func.count()).group_by(rows.c.tab, rows.c.needs_attention)
     found = dict.fromkeys(TABS, 0)
     for tab, needs_attention, count in await session.execute(grouped):
@@ -172,6 +185,45 @@ async def _counted_together(session: AsyncSession, wanted: InvoiceFilter) -> lis
     if found[ALL] > TOGETHER_MAX:
         return []
     return [TabCount(tab, min(count, COUNTED_MAX), count > COUNTED_MAX) for tab, count in found.items()]
+
+
+async def _count_among_newest(
+    session: AsyncSession, wanted: InvoiceFilter, narrow: list[ColumnElement[bool]]
+) -> TabCount:
+    in_time = InvoiceFilter(wanted.tab, created_from=wanted.created_from, created_to=wanted.created_to)
+    table: Any = InvoiceRow.__table__  # pyright: ignore[reportAttributeAccessIssue]
+    newest = select(table).where(*conditions(in_time)).order_by(col(InvoiceRow.created_at).desc()).limit(SCANNED_MAX)
+    rows = newest.subquery()
+    fits = ClauseAdapter(rows).traverse(and_(*conditions(wanted), *narrow))
+    statement = select(func.count(), func.count(case((fits, 1)))).select_from(rows)
+    scanned, found = (await session.execute(statement)).one()
+    return TabCount(wanted.tab, min(found, COUNTED_MAX), found > COUNTED_MAX or scanned == SCANNED_MAX)
+
+
+async def _narrowing(session: AsyncSession, wanted: InvoiceFilter) -> list[ColumnElement[bool]]:
+    """For every filter with an index of its own that few invoices fit: those few, by their ids.
+
+    Otherwise the database would walk the list in its order, for a long time where hardly any fits. Many are met soon.
+    """
+    each = (
+        InvoiceFilter(billing_profile_id=wanted.billing_profile_id),
+        InvoiceFilter(app_id=wanted.app_id),
+        InvoiceFilter(issued_from=wanted.issued_from, issued_to=wanted.issued_to),
+        InvoiceFilter(due_from=wanted.due_from, due_to=wanted.due_to),
+        InvoiceFilter(amount_min=wanted.amount_min, amount_max=wanted.amount_max),
+    )
+    found: list[ColumnElement[bool]] = []
+    for one in each:
+        if one != InvoiceFilter():
+            some = select(col(InvoiceRow.id)).where(*_own_conditions(one)).limit(TOGETHER_MAX + 1)
+            count = await session.scalar(select(func.count()).select_from(some.subquery())) or 0
+            if count <= TOGETHER_MAX:
+                found.append(col(InvoiceRow.id).in_(select(some.subquery().c.id)))
+    return found
+
+
+async def _searching(session: AsyncSession, wanted: InvoiceFilter) -> list[ColumnElement[bool]]:
+    return [await search_condition(session, wanted.search)] if wanted.search and wanted.search.strip() else []
 
 
 def conditions(wanted: InvoiceFilter) -> list[ColumnElement[bool]]:
@@ -185,7 +237,18 @@ def conditions(wanted: InvoiceFilter) -> list[ColumnElement[bool]]:
     else:
         found.append(col(InvoiceRow.tab) == wanted.tab)
     if wanted.statuses:
+        # Said twice, so that the index over tabs can be walked.
+        found.append(col(InvoiceRow.tab).in_({tab_of(status) for status in wanted.statuses}))
         found.append(col(InvoiceRow.status).in_([status.value for status in wanted.statuses]))
+    # Nothing is issued, nor due, before it was made: the list need not be walked from its newest end.
+    for limit in (wanted.issued_to, wanted.due_to):
+        if limit is not None:
+            found.append(col(InvoiceRow.created_at) < limit)
+    return found + _own_conditions(wanted)
+
+
+def _own_conditions(wanted: InvoiceFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
     for column, value in (
         (InvoiceRow.customer_id, wanted.customer_id),
         (InvoiceRow.currency, wanted.currency.upper() if wanted.currency else None),
@@ -232,10 +295,8 @@ async def search_condition(session: AsyncSession, search: str) -> ColumnElement[
 
 
 async def _filtered(session: AsyncSession, wanted: InvoiceFilter) -> Select[Any]:
-    statement: Select[Any] = _SUMMARIES.where(*conditions(wanted))
-    if wanted.search and wanted.search.strip():
-        statement = statement.where(await search_condition(session, wanted.search))
-    return statement
+    narrow = [*await _narrowing(session, wanted), *await _searching(session, wanted)]
+    return _SUMMARIES.where(*conditions(wanted), *narrow)
 
 
 _SUMMARIES: Any = select(

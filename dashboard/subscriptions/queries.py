@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, String, cast, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -89,11 +89,12 @@ async def due_for_sync(session: AsyncSession, now: datetime, *, limit: int = 500
 async def tax_code_uses(session: AsyncSession, tax_code_id: str) -> list[str]:
     """Names of the rate cards with this tax code in subscriptions that go on, up to NAMED_MAX."""
     plan_ids = await plan_versions_using_tax_code(session, tax_code_id)
-    if not plan_ids:
-        return []
+    # A subscription is a copy of its plan; terms that were made for one customer stand on no plan.
+    of_its_own = col(SubscriptionRow.plan_id).is_(None) & cast(SubscriptionRow.phases, String).contains(tax_code_id)
     statement = (
         select(SubscriptionRow)
-        .where(col(SubscriptionRow.plan_id).in_(plan_ids), col(SubscriptionRow.deleted_at).is_(None))
+        .where(or_(col(SubscriptionRow.plan_id).in_(plan_ids), of_its_own))
+        .where(col(SubscriptionRow.deleted_at).is_(None))
         # One that is over has no lines to make any more; one that was ended at once has no future.
         .where(col(SubscriptionRow.sync_at).is_not(None))
         .where(

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from dashboard.billing import invoice_list
 from dashboard.billing.invoice_csv import csv_rows
 from dashboard.billing.invoice_inputs import AddCharges, ChargeInput
 from dashboard.billing.invoice_list import TABS, InvoiceFilter, list_invoices, tab_counts
@@ -98,6 +99,30 @@ async def test_a_row_says_what_is_wrong(house: House) -> None:
 async def test_filters_and_search_find(house: House, wanted: dict[str, object], names: list[str]) -> None:
     _, invoices = await some_invoices(house)
     assert [item.id for item in await listed(house, **wanted)] == [invoices[name].id for name in names]
+
+
+async def test_a_filter_is_counted_exactly_where_few_fit_and_among_the_newest_where_many_do(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, invoices = await some_invoices(house)
+
+    async def counted(**wanted: object) -> dict[str, tuple[int, bool]]:
+        async with house.database.read() as session:
+            found = await tab_counts(session, InvoiceFilter(**wanted))  # pyright: ignore[reportArgumentType]
+        return {one.tab: (one.count, one.is_more) for one in found if one.count or one.is_more}
+
+    of_globex = {"all": (3, False), "open": (1, False), "overdue": (1, False), "voided": (1, False)}
+    attention = {"needs_attention": (1, False)}
+    assert await counted(currency="EUR") == of_globex | attention
+    issued = {"issued_from": invoices["overdue"].issued_at, "issued_to": invoices["open"].created_at}
+    expected = {"all": (2, False), "overdue": (1, False), "voided": (1, False)} | attention
+    assert await counted(**issued) == expected
+
+    monkeypatch.setattr(invoice_list, "TOGETHER_MAX", 1)
+    monkeypatch.setattr(invoice_list, "SCANNED_MAX", 3)
+    # Of everything only the newest three are looked at: one failed, two in euro. No tab alone has so many.
+    assert await counted(currency="EUR") == of_globex | attention | {"all": (2, True)}
+    assert [item.id for item in await listed(house, **issued)] == [invoices["voided"].id, invoices["overdue"].id]
 
 
 async def test_dates_and_customer_filter_too(house: House) -> None:

@@ -89,7 +89,7 @@ async def test_a_feature_that_was_archived_still_counts_for_who_has_it(story: St
 @ON_SQLITE
 async def test_a_price_nobody_can_read_holds_its_line_and_not_the_customer(story: Story):
     acme = story.cast.acme
-    when = {"period_from": day(1), "period_to": day(2), "invoice_at": day(2)}
+    when: dict[str, Any] = {"period_from": day(1), "period_to": day(2), "invoice_at": day(2)}
     fine = PendingLineInput(name="Audit", price={"type": "flat", "amount": "250"}, **when)
     metered = PendingLineInput(name="Tokens", price={"type": "unit", "amount": "1"}, feature_key="tokens", **when)
     async with story.house.database.transaction(ANN) as work:
