@@ -15,7 +15,7 @@ from settings_support import House, open_house
 from test_main_road import connect, create_customer
 
 API_KEY = "a-key-for-the-first-start"
-PATIENCE = 60_000
+PATIENCE = 180_000
 A_MONTH_LATER = "P32D"
 
 today = contextmanager(open_house)
