@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from dashboard.access.audit import AuditLog
@@ -88,12 +88,12 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
         secrets = SecretBox(_secret_key(settings))
         limiter = CallLimiter(_limits(settings), redis_url=settings.redis_url)
         closing.push_async_callback(limiter.close)
-        stripe = _stripe_desk(settings, database, secrets, limiter)
+        locks = Locks(database)
+        closing.push_async_callback(locks.close)
+        stripe = _stripe_desk(settings, database, secrets, limiter, locks)
         closing.push_async_callback(stripe.gateways.close)
         events = _events_database(settings, database, closing)
         event_store = await _event_store(events, closing)
-        locks = Locks(database)
-        closing.push_async_callback(locks.close)
         billing = BillingDesk(database, StripePlug(stripe), event_store, locks)
         backend = Backend(
             settings=settings,
@@ -124,10 +124,14 @@ def _secret_key(settings: Settings) -> str:
 
 def _limits(settings: Settings) -> Limits:
     wanted = settings.stripe_requests_per_second
-    return Limits() if wanted is None else Limits(total_in_test_mode=wanted, total_in_live_mode=wanted)
+    limits = Limits() if wanted is None else Limits(total_in_test_mode=wanted, total_in_live_mode=wanted)
+    per_endpoint = settings.stripe_requests_per_second_per_endpoint
+    return limits if per_endpoint is None else replace(limits, per_endpoint=per_endpoint)
 
 
-def _stripe_desk(settings: Settings, database: Database, secrets: SecretBox, limiter: CallLimiter) -> StripeDesk:
+def _stripe_desk(
+    settings: Settings, database: Database, secrets: SecretBox, limiter: CallLimiter, locks: Locks
+) -> StripeDesk:
     gateways = Gateways(sandbox_url=settings.sandbox_url, api_base=settings.stripe_api_base, limiter=limiter)
     return StripeDesk(
         database,
@@ -136,6 +140,7 @@ def _stripe_desk(settings: Settings, database: Database, secrets: SecretBox, lim
         public_url=settings.public_url,
         events_poll_seconds=settings.events_poll_seconds,
         letters_kept=timedelta(days=settings.stripe_letters_days),
+        locks=locks,
     )
 
 

@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     stripe_requests_per_second: float | None = Field(
         default=None, gt=0, description="Overrides the limit per Stripe account."
     )
+    stripe_requests_per_second_per_endpoint: float | None = Field(
+        default=None, gt=0, description="Overrides the limit per endpoint of a Stripe account (25)."
+    )
 
     @field_validator("public_url", "stripe_api_base", "sandbox_url")
     @classmethod

@@ -213,8 +213,8 @@ async def open_house(
     jobs = JobList()
     database = Database(database_url, clock=clock, outbox=jobs, audit_writer=AuditLog())
     gateways = Gateways(sandbox_url=sandbox_url, budget=budget)
-    desk = StripeDesk(database, SecretBox("a secret key"), gateways)
     locks = Locks(database)
+    desk = StripeDesk(database, SecretBox("a secret key"), gateways, locks=locks)
     async with httpx.AsyncClient(base_url=sandbox_url, trust_env=False, timeout=60) as client:
         billing = BillingDesk(database, StripePlug(desk), cast(EventStore, NoUsage()), locks)
         before = (await client.get("/_sandbox/state")).json()["exchanges"]

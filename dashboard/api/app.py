@@ -1,8 +1,10 @@
 """The REST application: our routers, health, metrics, and JSON answers for paths nobody serves."""
 
+import contextlib
+
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.routing import Match
@@ -14,6 +16,8 @@ from dashboard.api.problems import install_problem_handlers
 from dashboard.api.v1 import routes as v1
 from dashboard.api.v3 import routes as v3
 from dashboard.backend import running
+from dashboard.billing.queries import stuck_invoices
+from dashboard.stripe_app.health_figures import refresh_health_figures
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 OPEN_PATHS = frozenset(
@@ -34,6 +38,9 @@ OPEN_PATHS = frozenset(
         "/auth/logout",
     }
 )
+
+
+STUCK = Gauge("meterdesk_invoices_stuck", "Invoices that have not gone on for longer than they should (at most 50).")
 
 
 def create_api() -> FastAPI:
@@ -94,7 +101,13 @@ async def health() -> JSONResponse:
 
 
 async def metrics() -> Response:
-    """Prometheus figures of this process."""
+    """Prometheus figures of this process, and how every Stripe account stands now."""
+    backend = running()
+    # Without its database a process can still tell what it counted.
+    with contextlib.suppress(SQLAlchemyError, OSError):
+        async with backend.database.read() as session:
+            await refresh_health_figures(session, backend.stripe.public_url)
+            STUCK.set(len(await stuck_invoices(session, backend.clock.now())))
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

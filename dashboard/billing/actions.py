@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from dashboard.billing.advance import advance_invoice, carry_on, lock_name
 from dashboard.billing.desk import BillingDesk
-from dashboard.billing.errors import ActionFailed, CreditTooLarge, InvoiceBusy
-from dashboard.billing.invoice_actions import PROVIDER_ACTIONS, available_actions, facts_of
+from dashboard.billing.errors import ActionFailed, CreditTooLarge, InvoiceBusy, InvoiceNotFound
+from dashboard.billing.invoice_actions import PROVIDER_ACTIONS, WORKING, available_actions, facts_of
 from dashboard.billing.invoice_inputs import InvoicePendingLines
 from dashboard.billing.invoice_rows import (
     SyncState,
@@ -24,6 +24,7 @@ from dashboard.billing.state_machine import TRIGGER_OF_ACTION, ActionNotAvailabl
 from dashboard.billing.tables import InvoiceRow
 from dashboard.billing.views import Invoice, InvoiceAction, InvoiceStatus
 from dashboard.kit.database import Actor, Work
+from dashboard.kit.limiter import somebody_waits
 
 A = InvoiceAction
 S = InvoiceStatus
@@ -52,10 +53,20 @@ async def perform_action(
     provider refused. Must not be called inside a transaction.
     """
     invoice_id = invoice_id.upper()
+    with somebody_waits():
+        target = await _perform(desk, actor, invoice_id, action, ActionArguments(amount, reason, refund))
+    async with desk.database.read() as session:
+        row = await session.get_one(InvoiceRow, target)
+        return await read_invoice(session, row, desk.database.clock.now())
+
+
+async def _perform(
+    desk: BillingDesk, actor: Actor, invoice_id: str, action: InvoiceAction, arguments: ActionArguments
+) -> str:
+    """Answers which invoice it led to."""
     async with desk.locks.holding(lock_name(invoice_id), wait_seconds=LOCK_WAIT_SECONDS) as ours:
         if not ours:
             raise InvoiceBusy("Another step of this invoice is being made right now.")
-        arguments = ActionArguments(amount, reason, refund)
         target, at_provider = await _begin(desk, actor, invoice_id, action, arguments)
         error = await perform_requested(desk, target) if at_provider else None
         if error is None and target == invoice_id:
@@ -64,9 +75,24 @@ async def perform_action(
             raise ActionFailed(error.message, remedy=error.remedy or None, details={"provider_code": error.code})
     if target != invoice_id:
         await advance_invoice(desk, target, wait_seconds=LOCK_WAIT_SECONDS)
+    return target
+
+
+async def push_on(desk: BillingDesk, actor: Actor, invoice_id: str) -> Invoice:
+    """One click on an invoice that is stuck: what failed is tried again, or it is carried on from where it is.
+
+    Never charges anybody: a declined payment is PAY, asked for by name. Raises what `perform_action` raises.
+    """
     async with desk.database.read() as session:
-        row = await session.get_one(InvoiceRow, target)
-        return await read_invoice(session, row, desk.database.clock.now())
+        row = await session.get(InvoiceRow, invoice_id)
+        if row is None:
+            raise InvoiceNotFound(f"There is no invoice {invoice_id!r}.")
+        actions = (await read_invoice(session, row, desk.database.clock.now())).actions
+        is_payment = S(row.status) in _PAYING_AGAIN and row.requested_action is None
+    action = next((one for one in (A.RETRY, A.ADVANCE) if one in actions), A.ADVANCE)
+    if action is A.RETRY and is_payment:
+        raise ActionNotAvailable("Its payment failed; nothing else is waiting.", remedy="Open it to charge again.")
+    return await perform_action(desk, actor, invoice_id, action)
 
 
 async def _begin(
@@ -98,7 +124,8 @@ async def _begin(
 
 async def _lifecycle(work: Work, row: InvoiceRow, invoice: Invoice, action: InvoiceAction) -> None:
     is_held = row.next_attempt_at is not None or row.sync_state == SyncState.UNAUTHORIZED
-    if action is A.RETRY and is_held:
+    if (action is A.RETRY and is_held) or (action is A.ADVANCE and invoice.status in WORKING):
+        # The work of the state is done (again), never skipped.
         _try_now(work, row, work.actor)
         return
     if action is A.RETRY:

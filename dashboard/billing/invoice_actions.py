@@ -11,7 +11,19 @@ S = InvoiceStatus
 A = InvoiceAction
 
 _OWED = (S.PAYMENT_PENDING, S.PAYMENT_FAILED, S.PAYMENT_ACTION_REQUIRED, S.OVERDUE)
-_WORKING = (S.DRAFT_SYNCING, S.DRAFT_VALIDATING, S.DRAFT_COLLECTING, S.ISSUING, S.DELETING)
+WORKING = frozenset(
+    {
+        S.DRAFT_CREATED,
+        S.DRAFT_COLLECTING,
+        S.DRAFT_VALIDATING,
+        S.DRAFT_SYNCING,
+        S.DRAFT_READY,
+        S.ISSUING,
+        S.ISSUED,
+        S.DELETING,
+    }
+)
+"""Nothing rests here: the state's work is under way, or its worker died."""
 
 PROVIDER_ACTIONS = frozenset({A.PAY, A.SEND, A.VOID, A.MARK_UNCOLLECTIBLE, A.MARK_PAID, A.CREDIT})
 """What happens at the provider first, and here once it has answered."""
@@ -24,9 +36,12 @@ def available_actions(invoice: Invoice, now: datetime) -> dict[InvoiceAction, In
     if invoice.requested_action is not None:
         return {A.RETRY: invoice.status}
     found = lifecycle_actions(invoice.status, facts_of(invoice, now))
-    if invoice.status in _WORKING and (invoice.next_attempt_at is not None or invoice.sync_state == "unauthorized"):
-        found[A.RETRY] = rests_in(invoice.status, Trigger.NEXT, _hopeful(invoice, now)) or invoice.status
+    if invoice.status in WORKING:
+        is_held = invoice.next_attempt_at is not None or invoice.sync_state == "unauthorized"
         found.pop(A.ADVANCE, None)
+        found[A.RETRY if is_held else A.ADVANCE] = (
+            rests_in(invoice.status, Trigger.NEXT, _hopeful(invoice, now)) or invoice.status
+        )
     if invoice.status in _OWED:
         found |= {A.PAY: S.PAID, A.MARK_PAID: S.PAID, A.MARK_UNCOLLECTIBLE: S.UNCOLLECTIBLE, A.CREDIT: invoice.status}
         if invoice.workflow and invoice.workflow.collection_method is CollectionMethod.SEND_INVOICE:

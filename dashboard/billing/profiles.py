@@ -16,6 +16,7 @@ from dashboard.billing.errors import (
     DefaultProfileCannotBeUnset,
 )
 from dashboard.billing.inputs import CreateBillingProfile, UpdateBillingProfile
+from dashboard.billing.pinning import pin_to_former_default
 from dashboard.billing.tables import BillingProfileRow, CustomerOverrideRow
 from dashboard.billing.tax import resolved_tax
 from dashboard.billing.views import BillingProfile
@@ -244,6 +245,12 @@ async def _fill(
 
 
 async def _make_default(work: Work, row: BillingProfileRow) -> None:
+    former = await _default_row(work.session)
+    if former is not None and former.id != row.id:
+        pinned = await pin_to_former_default(work, former, row)
+        if pinned:
+            work.audit("billing_profile.customers_kept", "billing_profile", former.id, customers=pinned, new=row.name)
+            work.changed("customers")
     # First nobody, then this one: the unique index is checked with every statement.
     await work.session.execute(
         update(BillingProfileRow)

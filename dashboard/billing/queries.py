@@ -13,7 +13,7 @@ from sqlmodel import col
 from dashboard.billing.columns import Money
 from dashboard.billing.errors import InvoiceNotFound
 from dashboard.billing.gathering import due_for_collection, pending_of_customer
-from dashboard.billing.invoice_actions import available_actions
+from dashboard.billing.invoice_actions import WORKING, available_actions
 from dashboard.billing.invoice_list import NEEDS_SOMEBODY, InvoiceFilter, conditions, search_condition
 from dashboard.billing.invoice_rows import MANY_ATTEMPTS, read_invoice
 from dashboard.billing.overrides import customer_billing, customers_billing, find_customer_override
@@ -53,16 +53,6 @@ STUCK_AFTER = timedelta(minutes=10)
 
 NAMED_MAX = 20
 
-_WORKING = (
-    S.DRAFT_CREATED,
-    S.DRAFT_COLLECTING,
-    S.DRAFT_VALIDATING,
-    S.DRAFT_SYNCING,
-    S.DRAFT_READY,
-    S.ISSUING,
-    S.ISSUED,
-    S.DELETING,
-)
 _SORTS: dict[str, Any] = {
     "created_at": col(InvoiceRow.created_at),
     "issued_at": col(InvoiceRow.issued_at),
@@ -193,7 +183,7 @@ async def stuck_invoices(session: AsyncSession, now: datetime, *, limit: int = 5
         [col(InvoiceRow.wake_at) < late, col(InvoiceRow.tab) != "gathering"],
         [
             col(InvoiceRow.tab) == "draft",
-            col(InvoiceRow.status).in_([status.value for status in _WORKING]),
+            col(InvoiceRow.status).in_(sorted(WORKING)),
             col(InvoiceRow.status_since) < late,
         ],
     )

@@ -1,6 +1,6 @@
 """The verbs of this room, in one place. Those that take a desk call the invoicing app outside of their transactions."""
 
-from dashboard.billing.actions import perform_action
+from dashboard.billing.actions import perform_action, push_on
 from dashboard.billing.advance import advance_invoice
 from dashboard.billing.editing import edit_invoice
 from dashboard.billing.external import record_external
@@ -27,6 +27,7 @@ __all__ = [
     "invoice_pending_lines",
     "make_default_profile",
     "perform_action",
+    "push_on",
     "recheck_customer",
     "record_external",
     "resume_app",

@@ -15,6 +15,14 @@ from dashboard.billing.views import InvoiceStatus
 from dashboard.kit.database import Work
 
 
+async def waits_for_key(session: AsyncSession, app_id: str) -> bool:
+    """Whether any invoice of this app is held because its key was refused."""
+    statement = select(col(InvoiceRow.id)).where(
+        col(InvoiceRow.app_id) == app_id, col(InvoiceRow.sync_state) == "unauthorized"
+    )
+    return await session.scalar(statement.limit(1)) is not None
+
+
 async def resume_app(work: Work, app_id: str) -> int:
     """After an app's key was replaced: every invoice that waited for it goes on. Answers how many."""
     statement = select(col(InvoiceRow.id)).where(

@@ -9,6 +9,9 @@ import bisect
 import inspect
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import redis.asyncio
@@ -18,6 +21,19 @@ logger = logging.getLogger(__name__)
 
 PEOPLE, FINALIZING, BACKGROUND = 0, 1, 2
 """Who goes first: somebody who looks at a screen, an invoice on its way out, everything else."""
+
+_asked_by: ContextVar[int] = ContextVar("asked_by", default=BACKGROUND)
+
+
+@contextmanager
+def somebody_waits() -> Iterator[None]:
+    """Whatever is called in this block goes first, as somebody looks at a screen until it is done."""
+    before = _asked_by.set(PEOPLE)
+    try:
+        yield
+    finally:
+        _asked_by.reset(before)
+
 
 BURST_SHARE = 0.2
 
@@ -56,7 +72,7 @@ class CallLimiter:
 
     async def acquire(self, account: str, endpoint: str, *, livemode: bool, priority: int = BACKGROUND) -> None:
         """Returns when one more call of `endpoint` may go out for `account`; lower `priority` goes first."""
-        await self._account(account, livemode).acquire(endpoint, priority)
+        await self._account(account, livemode).acquire(endpoint, min(priority, _asked_by.get()))
 
     def hold_back(self, account: str, seconds: float, *, livemode: bool) -> None:
         """Lets nothing out for `account` for so long: the other side has said when to come back (Retry-After)."""

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from dashboard.kit.database import SYSTEM, Actor, Work
-from dashboard.stripe_app.apps import app_view
+from dashboard.stripe_app.apps import app_view, ready_app_ids
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.errors import (
     StripeAppDeleted,
@@ -21,7 +21,7 @@ from dashboard.stripe_app.errors import (
     WrongStripeAccount,
 )
 from dashboard.stripe_app.gateway_calls import PEOPLE
-from dashboard.stripe_app.house import let_invoices_go_on, users_of_app
+from dashboard.stripe_app.house import invoices_wait_for_key, let_invoices_go_on, users_of_app
 from dashboard.stripe_app.inputs import UpdateStripeApp
 from dashboard.stripe_app.keys import KeyShape, key_shape
 from dashboard.stripe_app.tables import (
@@ -122,6 +122,15 @@ async def finish_interrupted_uninstalls(desk: StripeDesk) -> int:
         with suppress(StripeUnreachable, StripeAppInUse):
             await uninstall_stripe_app(desk, SYSTEM, app_id)
     return len(interrupted)
+
+
+async def resume_forgotten_invoices(desk: StripeDesk) -> None:
+    """Lets invoices go on that were told of a refused key only after it had been replaced."""
+    async with desk.database.read() as session:
+        held = [app_id for app_id in await ready_app_ids(session) if await invoices_wait_for_key(session, app_id)]
+    for app_id in held:
+        async with desk.database.transaction(SYSTEM) as work:
+            await let_invoices_go_on(work, app_id)
 
 
 async def _begin_uninstall(desk: StripeDesk, actor: Actor, app_id: str) -> StripeAppRow:

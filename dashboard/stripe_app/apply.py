@@ -1,5 +1,6 @@
 """Applying letters: one small function per kind, and what happens when it cannot be done yet."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
@@ -30,6 +31,8 @@ from dashboard.stripe_app.letters_about_invoices import (
 from dashboard.stripe_app.tables import StripeEventRow
 from dashboard.stripe_app.tax import tax_settings
 from dashboard.stripe_app.views import EventState, StripeEvent
+
+_log = logging.getLogger(__name__)
 
 LOST_AFTER = timedelta(minutes=1)
 _UNSETTLED = (EventState.RECEIVED, EventState.WAITING)
@@ -98,6 +101,10 @@ async def apply_event(desk: StripeDesk, event_id: str) -> StripeEvent:
         return await _put_off(desk, row, refusal.message, give_up=False)
     except MeterdeskError as trouble:
         return await _put_off(desk, row, trouble.message)
+    except Exception as fault:
+        # A fault of ours must not make a letter go round for ever, nor vanish: it waits, and in the end it has failed.
+        _log.exception("event %s (%s) could not be applied", row.event_id, row.type)
+        return await _put_off(desk, row, f"Something unexpected happened: {fault!r}")
 
 
 async def apply_again(desk: StripeDesk, actor: Actor, event_id: str) -> None:

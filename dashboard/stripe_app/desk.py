@@ -7,11 +7,20 @@ from datetime import timedelta
 
 from dashboard.kit.crypto import SecretBox
 from dashboard.kit.database import STRIPE, Database
-from dashboard.stripe_app.errors import StripeAppDeleted, StripeAppNotFound, StripeAppNotReady, StripeUnauthorized
+from dashboard.kit.locks import Locks
+from dashboard.stripe_app.errors import (
+    StripeAppDeleted,
+    StripeAppNotFound,
+    StripeAppNotReady,
+    StripeUnauthorized,
+    StripeUnreachable,
+)
 from dashboard.stripe_app.gateway import Gateway, Gateways
 from dashboard.stripe_app.gateway_calls import BACKGROUND
 from dashboard.stripe_app.tables import StripeAppRow
 from dashboard.stripe_app.views import AppState
+
+WRITER_WAIT_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -24,6 +33,21 @@ class StripeDesk:
     public_url: str | None = None
     events_poll_seconds: float = 10.0
     letters_kept: timedelta = timedelta(days=90)
+    locks: Locks | None = None
+
+    @asynccontextmanager
+    async def writing_for(self, customer_id: str) -> AsyncIterator[None]:
+        """One at a time writes to Stripe for a customer: Stripe locks its customers and refuses who comes second.
+
+        Raises StripeUnreachable when somebody else writes for longer than a whole call with all its tries takes.
+        """
+        if self.locks is None:
+            yield
+            return
+        async with self.locks.holding(f"stripe customer of {customer_id}", wait_seconds=WRITER_WAIT_SECONDS) as ours:
+            if not ours:
+                raise StripeUnreachable("Another invoice of this customer is being written to Stripe for a long time.")
+            yield
 
     @asynccontextmanager
     async def stripe(
@@ -39,7 +63,7 @@ class StripeDesk:
         try:
             yield self.gateway_of(row, priority=priority)
         except StripeUnauthorized as refusal:
-            await self._mark_unauthorized(app_id, refusal.message)
+            await self._mark_unauthorized(row, refusal.message)
             raise
 
     async def app_row(self, app_id: str) -> StripeAppRow:
@@ -61,11 +85,12 @@ class StripeDesk:
         key = self.secrets.open(row.sealed_key or "")
         return self.gateways.open(key, account=row.account_id, livemode=row.livemode, priority=priority)
 
-    async def _mark_unauthorized(self, app_id: str, reason: str) -> None:
+    async def _mark_unauthorized(self, refused: StripeAppRow, reason: str) -> None:
         async with self.database.transaction(STRIPE) as work:
-            row = await work.session.get(StripeAppRow, app_id)
-            if row is None or row.state != AppState.READY:
+            row = await work.session.get(StripeAppRow, refused.id)
+            # The key may have been replaced while Stripe said no to the old one.
+            if row is None or row.state != AppState.READY or row.sealed_key != refused.sealed_key:
                 return
             row.state, row.status_reason, row.updated_at = AppState.UNAUTHORIZED, reason, work.now
-            work.audit("stripe_app.unauthorized", "stripe_app", app_id, reason=reason)
-            work.changed("stripe_apps", f"stripe_apps/{app_id}")
+            work.audit("stripe_app.unauthorized", "stripe_app", row.id, reason=reason)
+            work.changed("stripe_apps", f"stripe_apps/{row.id}")

@@ -1,6 +1,7 @@
 """Asking Stripe for news: the only way without a public address, and what heals missed webhooks with one."""
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,12 +15,14 @@ from dashboard.kit.database import STRIPE
 from dashboard.kit.errors import MeterdeskError
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.gateway import Gateway
-from dashboard.stripe_app.inbox import file_events
+from dashboard.stripe_app.inbox import POLL, file_events
 from dashboard.stripe_app.reconcile import reconcile_app
 from dashboard.stripe_app.tables import StripeAppRow, StripeCheckoutSessionRow, StripeInvoiceRow
 from dashboard.stripe_app.views import AppState, Delivery
 from dashboard.stripe_app.webhook_endpoint import EVENTS
 from dashboard.stripe_app.wire import must_moment
+
+_log = logging.getLogger(__name__)
 
 OVERLAP = timedelta(minutes=5)
 AWAITED_POLL = timedelta(seconds=1.5)
@@ -53,15 +56,22 @@ async def run_events_cursor(desk: StripeDesk, stop: asyncio.Event) -> None:
 
 async def poll_due_apps(desk: StripeDesk) -> float:
     """Polls the apps whose turn it is; answers in how many seconds to come back."""
-    for app_id in await _take_turns(desk):
-        try:
-            result = await poll_app(desk, app_id)
-            if result.gap is not None:
-                # Stripe forgot what happened meanwhile, so the invoices themselves have to tell.
-                await reconcile_app(desk, app_id)
-        except MeterdeskError as problem:
-            await _note_problem(desk, app_id, problem.message)
+    # Side by side, so that an account which does not answer holds up no other.
+    await asyncio.gather(*(_poll_or_note(desk, app_id) for app_id in await _take_turns(desk)))
     return LOOK_AROUND_SECONDS
+
+
+async def _poll_or_note(desk: StripeDesk, app_id: str) -> None:
+    try:
+        result = await poll_app(desk, app_id)
+        if result.gap is not None:
+            # Stripe forgot what happened meanwhile, so the invoices themselves have to tell.
+            await reconcile_app(desk, app_id)
+    except MeterdeskError as problem:
+        await _note_problem(desk, app_id, problem.message)
+    except Exception as fault:
+        _log.exception("polling the events of app %s failed", app_id)
+        await _note_problem(desk, app_id, f"Something unexpected happened: {fault!r}")
 
 
 async def poll_app(desk: StripeDesk, app_id: str) -> PollResult:
@@ -98,7 +108,7 @@ async def _fetch(gateway: Gateway, since: datetime) -> list[dict[str, Any]]:
 async def _file(desk: StripeDesk, row: StripeAppRow, letters: list[dict[str, Any]]) -> int:
     try:
         async with desk.database.transaction(STRIPE) as work:
-            filed = await file_events(work, row.id, letters, via="poll")
+            filed = await file_events(work, row.id, letters, via=POLL)
             kept = await work.session.get_one(StripeAppRow, row.id)
             newest = max((must_moment(letter["created"]) for letter in letters), default=kept.cursor_at)
             kept.cursor_at = max(kept.cursor_at, newest)

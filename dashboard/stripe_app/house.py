@@ -8,6 +8,7 @@ from dashboard.billing.invoicing_app import ExternalNews
 from dashboard.billing.overrides import customers_billing
 from dashboard.billing.queries import uses_of_app
 from dashboard.billing.service import recheck_customer, record_external, resume_app
+from dashboard.billing.waiting import waits_for_key
 from dashboard.customers.queries import live_customer
 from dashboard.customers.views import Customer
 from dashboard.kit.database import Work
@@ -29,6 +30,11 @@ async def users_of_app(session: AsyncSession, app_id: str) -> tuple[str, ...]:
 async def let_invoices_go_on(work: Work, app_id: str) -> None:
     """After a key was replaced: invoices that waited for it are taken up again."""
     await resume_app(work, app_id)
+
+
+async def invoices_wait_for_key(session: AsyncSession, app_id: str) -> bool:
+    """Whether any invoice is held because this app's key was refused."""
+    return await waits_for_key(session, app_id)
 
 
 async def customer_may_be_ready(work: Work, customer_id: str) -> None:

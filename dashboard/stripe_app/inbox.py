@@ -25,6 +25,7 @@ LAG = Histogram(
 )
 
 APPLY = "stripe_event.apply"
+WEBHOOK, POLL = "webhook", "poll"
 GIVE_UP_AFTER = 12
 _FIRST_PAUSE = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(hours=6)
@@ -84,6 +85,22 @@ async def file_events(work: Work, app_id: str, letters: Iterable[dict[str, Any]]
         await _note_arrival(work, app_id, fresh)
         work.changed("stripe_events", f"stripe_apps/{app_id}")
     return [row.id for row in fresh]
+
+
+async def came_after_all(work: Work, app_id: str, event_id: str) -> None:
+    """The webhook of an event that polling had fetched before: it was only slower, so there was no gap to heal."""
+    row = await work.session.scalar(
+        select(StripeEventRow).where(
+            col(StripeEventRow.app_id) == app_id,
+            col(StripeEventRow.event_id) == event_id,
+            col(StripeEventRow.via) == POLL,
+        )
+    )
+    if row is not None:
+        row.via = WEBHOOK
+        app = await work.session.get_one(StripeAppRow, app_id)
+        app.gaps_healed = max(0, app.gaps_healed - 1)
+        work.changed("stripe_events", f"stripe_apps/{app_id}")
 
 
 async def _note_arrival(work: Work, app_id: str, fresh: list[StripeEventRow]) -> None:

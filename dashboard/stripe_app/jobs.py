@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from dashboard.kit.database import SYSTEM
 from dashboard.kit.errors import MeterdeskError
-from dashboard.stripe_app.app_life import finish_interrupted_uninstalls
+from dashboard.stripe_app.app_life import finish_interrupted_uninstalls, resume_forgotten_invoices
 from dashboard.stripe_app.apply import apply_event, retry_waiting_events
 from dashboard.stripe_app.apps import ready_app_ids
 from dashboard.stripe_app.desk import StripeDesk
@@ -21,10 +21,11 @@ async def stripe_event_apply(desk: StripeDesk, event_id: str) -> None:
 
 
 async def stripe_sweep(desk: StripeDesk) -> None:
-    """Every minute: letters that waited long enough, what a crash cut off, webhooks that no longer fit."""
+    """Every minute: letters that waited long enough, what a crash cut off or forgot, webhooks that no longer fit."""
     await retry_waiting_events(desk)
     await abandon_interrupted_installs(desk, SYSTEM)
     await finish_interrupted_uninstalls(desk)
+    await resume_forgotten_invoices(desk)
     await keep_webhooks_current(desk)
 
 

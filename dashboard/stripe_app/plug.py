@@ -28,15 +28,15 @@ class StripePlug:
             return await readiness(self.desk, app_id, billing)
 
     async def sync_draft(self, invoice: Invoice) -> ExternalInvoice:
-        async with _in_billings_words():
+        async with self._writing(invoice):
             return await invoice_sync.sync_draft(self.desk, invoice)
 
     async def issue(self, invoice: Invoice) -> ExternalInvoice:
-        async with _in_billings_words():
+        async with self._writing(invoice):
             return await invoice_issue.issue_invoice(self.desk, invoice)
 
     async def delete_draft(self, invoice: Invoice) -> None:
-        async with _in_billings_words():
+        async with self._writing(invoice):
             await invoice_actions.delete_draft(self.desk, invoice)
 
     async def read(self, invoice: Invoice) -> ExternalInvoice | None:
@@ -44,28 +44,33 @@ class StripePlug:
             return await invoice_actions.read_invoice(self.desk, invoice)
 
     async def pay(self, invoice: Invoice) -> ExternalInvoice:
-        async with _in_billings_words():
+        async with self._writing(invoice):
             return await invoice_actions.pay_invoice(self.desk, invoice)
 
     async def mark_paid(self, invoice: Invoice) -> ExternalInvoice:
-        async with _in_billings_words():
+        async with self._writing(invoice):
             return await invoice_actions.mark_invoice_paid(self.desk, invoice)
 
     async def send(self, invoice: Invoice) -> ExternalInvoice:
-        async with _in_billings_words():
+        async with self._writing(invoice):
             return await invoice_actions.send_invoice(self.desk, invoice)
 
     async def void(self, invoice: Invoice) -> ExternalInvoice:
-        async with _in_billings_words():
+        async with self._writing(invoice):
             return await invoice_actions.void_invoice(self.desk, invoice)
 
     async def mark_uncollectible(self, invoice: Invoice) -> ExternalInvoice:
-        async with _in_billings_words():
+        async with self._writing(invoice):
             return await invoice_actions.mark_invoice_uncollectible(self.desk, invoice)
 
     async def credit(self, invoice: Invoice, amount: Decimal, reason: str, *, refund: bool) -> ExternalInvoice:
-        async with _in_billings_words():
+        async with self._writing(invoice):
             return await invoice_actions.credit_invoice(self.desk, invoice, amount, reason, refund=refund)
+
+    @asynccontextmanager
+    async def _writing(self, invoice: Invoice) -> AsyncIterator[None]:
+        async with _in_billings_words(), self.desk.writing_for(invoice.customer_id):
+            yield
 
 
 @asynccontextmanager

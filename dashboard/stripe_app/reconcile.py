@@ -1,5 +1,6 @@
 """Our books beside Stripe's: every invoice that may still change is read again, and differences are told to billing."""
 
+import logging
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -7,15 +8,20 @@ from sqlmodel import col
 
 from dashboard.billing.invoicing_app import ExternalNews
 from dashboard.kit.database import STRIPE
+from dashboard.kit.errors import MeterdeskError
 from dashboard.stripe_app.desk import StripeDesk
-from dashboard.stripe_app.errors import StripeObjectMissing, StripeRefused, StripeUnauthorized
+from dashboard.stripe_app.errors import StripeObjectMissing, StripeUnauthorized, StripeUnreachable
 from dashboard.stripe_app.house import record_news
 from dashboard.stripe_app.invoice_rows import external_view, forget_invoice, note_answer
 from dashboard.stripe_app.tables import StripeAppRow, StripeInvoiceRow
 
+_log = logging.getLogger(__name__)
+
 UNSETTLED = ("draft", "open", "uncollectible")
 RECONCILED = "reconciled"
 """The trigger of news that no event brought."""
+GIVE_UP_AFTER = 5
+"""So many invoices in a row that nobody could read are an outage, not a bad invoice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +34,48 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """How many invoices were compared and what was found."""
+    """How many invoices were compared, what was found, and which could not be read."""
 
     app_id: str
     compared: int
     differences: tuple[Difference, ...]
+    unread: tuple[Difference, ...] = ()
 
 
 async def reconcile_app(desk: StripeDesk, app_id: str) -> Reconciliation:
     """Reads every unsettled invoice of the app in Stripe; differences are recorded, audited and told to billing.
 
-    One invoice that cannot be read holds up none of the others. Raises StripeUnauthorized, StripeUnreachable.
+    One invoice that cannot be read or taken over holds up none of the others; it is audited. Raises StripeUnauthorized,
+    and StripeUnreachable when several in a row could not be read.
     """
     ids = await _unsettled(desk, app_id)
-    found = [difference for invoice_id in ids if (difference := await _compare(desk, app_id, invoice_id))]
-    return Reconciliation(app_id, len(ids), tuple(found))
+    found: list[Difference] = []
+    unread: list[Difference] = []
+    failures_in_a_row = 0
+    for invoice_id in ids:
+        try:
+            difference = await _compare(desk, app_id, invoice_id)
+        except StripeUnauthorized:
+            raise
+        except Exception as trouble:
+            failures_in_a_row += 1
+            if isinstance(trouble, StripeUnreachable) and failures_in_a_row >= GIVE_UP_AFTER:
+                raise
+            unread.append(await _note_unread(desk, invoice_id, trouble))
+            continue
+        failures_in_a_row = 0
+        if difference is not None:
+            found.append(difference)
+    return Reconciliation(app_id, len(ids), tuple(found), tuple(unread))
+
+
+async def _note_unread(desk: StripeDesk, invoice_id: str, trouble: Exception) -> Difference:
+    if not isinstance(trouble, MeterdeskError):
+        _log.error("comparing invoice %s failed", invoice_id, exc_info=trouble)
+    what = f"could not be compared: {trouble.message if isinstance(trouble, MeterdeskError) else repr(trouble)}"
+    async with desk.database.transaction(STRIPE) as work:
+        work.audit("invoice.not_reconciled", "invoice", invoice_id, difference=what)
+    return Difference(invoice_id, what)
 
 
 async def _unsettled(desk: StripeDesk, app_id: str) -> list[str]:
@@ -66,12 +99,8 @@ async def _compare(desk: StripeDesk, app_id: str, invoice_id: str) -> Difference
     async with desk.stripe(app_id) as gateway:
         try:
             answer = await gateway.invoice(row.stripe_invoice_id or "")
-        except StripeUnauthorized:
-            raise
         except StripeObjectMissing:
             answer = {"deleted": True}
-        except StripeRefused as refusal:
-            return Difference(invoice_id, f"could not be read: {refusal.message}")
     before = row.answer or {}
     what = "; ".join(_differences(before, answer))
     if not what:

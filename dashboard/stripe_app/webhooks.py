@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from dashboard.kit.database import STRIPE
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.errors import BadSignature, StripeAppNotFound, WebhookTooLarge
-from dashboard.stripe_app.inbox import file_events
+from dashboard.stripe_app.inbox import WEBHOOK, came_after_all, file_events
 from dashboard.stripe_app.signature import verify_signature
 from dashboard.stripe_app.tables import StripeAppRow
 from dashboard.stripe_app.views import AppState
@@ -43,7 +43,9 @@ async def receive_webhook(
     letter = _read(body)
     try:
         async with desk.database.transaction(STRIPE) as work:
-            filed = await file_events(work, app_id, [letter], via="webhook")
+            filed = await file_events(work, app_id, [letter], via=WEBHOOK)
+            if not filed:
+                await came_after_all(work, app_id, letter["id"])
     except IntegrityError:
         # The same letter came in through the other door in this very moment.
         filed = []

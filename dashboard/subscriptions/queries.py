@@ -75,6 +75,13 @@ async def subscriptions_of_plan(session: AsyncSession, plan_id: str) -> tuple[st
     return tuple(await session.scalars(statement))
 
 
+async def subscribed_customer_ids(session: AsyncSession, now: datetime) -> set[str]:
+    """Customers with a subscription that runs or will begin."""
+    row = SubscriptionRow
+    lives = or_(col(row.active_to).is_(None), col(row.active_to) > now)
+    return set(await session.scalars(select(col(row.customer_id)).where(lives)))
+
+
 async def due_for_sync(session: AsyncSession, now: datetime, *, limit: int = 500) -> list[str]:
     """Subscriptions whose lines for billing have to be made now, the longest due first."""
     statement = (

@@ -1,6 +1,7 @@
 """Billing profiles, customers' overrides, tax codes: who bills a customer, and how."""
 
 import asyncio
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import func, select
@@ -22,10 +23,12 @@ from dashboard.billing.inputs import (
     UpdateBillingProfile,
     WorkflowInput,
 )
+from dashboard.billing.invoice_inputs import AddCharges, ChargeInput
 from dashboard.billing.overrides import customer_billing
 from dashboard.billing.profiles import all_billing_profiles, get_billing_profile
 from dashboard.billing.queries import tax_code_uses
 from dashboard.billing.service import (
+    add_charges,
     create_billing_profile,
     delete_billing_profile,
     delete_customer_override,
@@ -58,7 +61,8 @@ from dashboard.kit.inputs import parse_input
 from dashboard.kit.paging import PageRequest
 from dashboard.subscriptions.inputs import CreateSubscription
 from dashboard.subscriptions.service import SubscriptionDesk, cancel_subscription, create_subscription
-from tests.cast import ANN, any_app, make_customer, make_profile
+from tests.cast import ANN, any_app, draft_for, make_customer, make_profile
+from tests.fakes import RecordingOutbox
 
 SUPPLIER = SupplierInput(name="Us", country="DE")
 
@@ -147,7 +151,7 @@ def test_a_workflow_that_does_not_fit_together_is_refused(workflow: dict[str, ob
     assert all(name.startswith("workflow") for name in refusal.value.fields)
 
 
-async def test_the_customers_own_word_beats_the_profile(database: Database) -> None:
+async def test_defect_13_the_customers_own_word_beats_the_profile_for_tax_too(database: Database) -> None:
     async with database.transaction(ANN) as work:
         await ensure_tax_defaults(work)
         code = await create_tax_code(work, CreateTaxCode(key="saas", name="SaaS", stripe_code="txcd_10103001"))
@@ -197,6 +201,41 @@ async def test_a_pinned_customer_keeps_their_profile_when_the_default_changes(da
     with pytest.raises(CustomerOverrideNotFound):
         async with database.transaction(ANN) as work:
             await delete_customer_override(work, customer.id)
+
+
+async def test_a_new_default_with_another_app_keeps_those_who_pay_through_the_old_one_there(
+    database: Database,
+) -> None:
+    database.outbox = RecordingOutbox()
+    async with database.transaction(ANN) as work:
+        old = await make_profile(work, name="Old account", app_id="app_1")
+        billed, waiting, fresh = [await make_customer(work, name=name, currency="USD") for name in "ABC"]
+        own = SetCustomerOverride(due_after="P7D")
+        await set_customer_override(work, waiting.id, own)
+    await draft_for(database, billed, "10")
+    async with database.transaction(ANN) as work:
+        charge = ChargeInput(name="Later", unit_price=Decimal(5))
+        await add_charges(work, AddCharges(customer_id=waiting.id, charges=(charge,)))
+        new = await make_profile(work, name="New account", app_id="app_2")
+        await make_default_profile(work, new.id)
+    async with database.read() as session:
+        found = {one.id: await customer_billing(session, one.id) for one in (billed, waiting, fresh)}
+    assert [found[one.id].profile.id for one in (billed, waiting, fresh)] == [old.id, old.id, new.id]
+    assert [found[one.id].is_pinned for one in (billed, waiting, fresh)] == [True, True, False]
+    assert found[waiting.id].workflow.due_after == "P7D", "what was different for them stays so"
+
+
+async def test_a_new_default_with_the_same_app_takes_everybody_along(database: Database) -> None:
+    database.outbox = RecordingOutbox()
+    async with database.transaction(ANN) as work:
+        await make_profile(work, name="First", app_id="app_1")
+        customer = await make_customer(work, currency="USD")
+    await draft_for(database, customer, "10")
+    async with database.transaction(ANN) as work:
+        second = await make_profile(work, name="Second", app_id="app_1")
+        await make_default_profile(work, second.id)
+    async with database.read() as session:
+        assert (await customer_billing(session, customer.id)).profile.id == second.id
 
 
 async def test_nobody_can_be_billed_before_there_is_a_profile(database: Database) -> None:

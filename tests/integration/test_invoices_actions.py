@@ -15,7 +15,7 @@ from dashboard.billing.queries import (
     stuck_invoices,
     uses_of_app,
 )
-from dashboard.billing.service import add_charges, recheck_customer, record_external, resume_app
+from dashboard.billing.service import add_charges, push_on, recheck_customer, record_external, resume_app
 from dashboard.billing.state_machine import ActionNotAvailable
 from dashboard.billing.views import Invoice, InvoiceAction, InvoiceStatus, Issue
 from dashboard.customers.errors import CustomerStillBilled
@@ -313,6 +313,50 @@ async def test_a_deletion_that_fails_can_be_tried_again(house: House) -> None:
     failed = await house.act(draft.id, A.DELETE)
     assert failed.status is S.DELETE_FAILED
     assert (await house.act(draft.id, A.DELETE)).status is S.DELETED
+
+
+class Killed(BaseException):
+    """The worker ends here."""
+
+
+@pytest.mark.parametrize("operation", ["sync_draft", "issue", "delete_draft"])
+async def test_continuing_what_a_dead_worker_left_does_the_work_and_never_skips_it(
+    house: House, operation: str
+) -> None:
+    cast = await bring_cast(house.database, auto_advance=operation != "delete_draft")
+    draft = await draft_for(house.database, cast.acme, "10")
+
+    def die(called: str, _subject: str) -> None:
+        if called == operation:
+            raise Killed
+
+    if operation == "delete_draft":
+        await house.advance(draft.id)
+    house.app.before_call = die
+    with pytest.raises(Killed):
+        await (house.act(draft.id, A.DELETE) if operation == "delete_draft" else house.advance(draft.id))
+    house.app.before_call = None
+    left = await house.read(draft.id)
+    assert A.ADVANCE in left.actions
+    after = await push_on(house.desk, ANN, draft.id)
+    assert house.app.count(operation) == 2
+    if operation == "delete_draft":
+        assert (after.status, house.app.invoices) == (S.DELETED, {})
+    else:
+        assert (after.status, after.external and after.external.total) == (S.PAID, Decimal("10"))
+
+
+async def test_one_click_never_charges_a_declined_card_again(house: House) -> None:
+    house.app.pays_at_once = False
+    cast = await bring_cast(house.database)
+    invoice = await house.advance((await draft_for(house.database, cast.acme, "10")).id)
+    declined = house.app.declined(house.app.invoices[invoice.id])
+    async with house.database.transaction(ANN) as work:
+        news = ExternalNews(invoice.app_id or "", declined, "invoice.payment_failed", work.now, invoice.id)
+        assert await record_external(work, news) is S.PAYMENT_FAILED
+    with pytest.raises(ActionNotAvailable):
+        await push_on(house.desk, ANN, invoice.id)
+    assert house.app.count("pay") == 0
 
 
 @pytest.mark.parametrize("action", [A.APPROVE, A.PAY, A.VOID, A.DELETE, A.RETRY, A.ADVANCE, A.SEND])

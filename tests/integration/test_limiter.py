@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from dashboard.kit.limiter import BACKGROUND, FINALIZING, PEOPLE, CallLimiter, Limits
+from dashboard.kit.limiter import BACKGROUND, FINALIZING, PEOPLE, CallLimiter, Limits, somebody_waits
 from tests.servers import _redis_server as _redis_server
 from tests.servers import free_port
 from tests.servers import redis_url as redis_url
@@ -81,6 +81,25 @@ async def test_people_go_before_invoices_on_their_way_and_those_before_the_rest(
     waiting = [asyncio.create_task(call(p)) for p in (BACKGROUND, BACKGROUND, FINALIZING, FINALIZING, PEOPLE, PEOPLE)]
     await asyncio.gather(*waiting)
     assert order[2:] == [PEOPLE, PEOPLE, FINALIZING, FINALIZING, BACKGROUND, BACKGROUND]
+    await limiter.close()
+
+
+async def test_what_a_person_set_off_goes_first_however_deep_it_is_asked():
+    limiter = CallLimiter(Limits(per_endpoint=10, total_in_test_mode=10))
+    order: list[str] = []
+
+    async def call(name: str) -> None:
+        await limiter.acquire("acct_1", "invoices.create", livemode=False, priority=BACKGROUND)
+        order.append(name)
+
+    async def on_a_screen() -> None:
+        with somebody_waits():
+            await call("person")
+
+    await asyncio.gather(*(call("burst") for _ in range(2)))
+    waiting = [asyncio.create_task(call("rest")) for _ in range(3)]
+    await asyncio.gather(*waiting, on_a_screen())
+    assert order[2:] == ["person", "rest", "rest", "rest"]
     await limiter.close()
 
 

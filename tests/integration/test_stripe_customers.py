@@ -297,7 +297,7 @@ async def test_a_checkout_page_makes_the_stripe_customer_and_carries_our_ids_on_
     assert session["metadata"] == intent["metadata"]
 
 
-async def test_every_option_of_the_checkout_contract_reaches_stripe(house):
+async def test_defect_12_every_option_of_the_checkout_contract_reaches_stripe_and_metadata_comes_back(house):
     _, customer = await house.install(), await house.customer()
     page = await checkout_page(
         house,
@@ -311,8 +311,11 @@ async def test_every_option_of_the_checkout_contract_reaches_stripe(house):
         custom_text={"submit": "Save it", "after_submit": "Thanks"},
         locale="de",
         payment_method_types=["card"],
+        metadata={"order": "7"},
     )
+    assert page.metadata["order"] == "7"
     at_stripe = await house.stripe("GET", f"/v1/checkout/sessions/{page.session_id}")
+    assert at_stripe["metadata"]["order"] == "7"
     assert at_stripe["billing_address_collection"] == "required"
     assert at_stripe["tax_id_collection"] == {"enabled": True, "required": "if_supported"}
     assert at_stripe["consent_collection"]["payment_method_reuse_agreement"] == {"position": "auto"}

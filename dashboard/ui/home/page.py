@@ -8,6 +8,7 @@ from dashboard.ui.home.sample_state import SampleDataState
 from dashboard.ui.home.state import AttentionRow, CurrencyFigures, HomeState, Step
 from dashboard.ui.invoices.words import DOCUMENT
 from dashboard.ui.routes import page
+from dashboard.ui.shell_state import ShellState
 
 S = HomeState
 
@@ -64,7 +65,7 @@ def _stuck() -> rx.Component:
     return ui.card(
         rx.el.ul(rx.foreach(S.stuck, _stuck_row), class_name="flex flex-col divide-y divide-line"),
         title="Stuck",
-        description="These do not go on by themselves.",
+        description="These have not gone on for longer than they should.",
     )
 
 
@@ -78,11 +79,35 @@ def _stuck_row(row: rx.Var[AttentionRow]) -> rx.Component:
                 row.customer,
                 class_name="font-medium",
             ),
-            rx.el.p(row.words, class_name="text-[13px] text-muted"),
+            rx.el.p(
+                row.words,
+                rx.cond(
+                    row.next_attempt.iso != "",
+                    rx.fragment(" Next attempt ", ui.date_time(row.next_attempt), "."),
+                    rx.fragment(),
+                ),
+                class_name="text-[13px] text-muted",
+            ),
             class_name="min-w-0 flex-1",
         ),
         ui.date_time(row.since),
-        class_name="flex items-start gap-3 py-3 first:pt-0 last:pb-0",
+        _retry(row),
+        class_name="flex flex-wrap items-start gap-3 py-3 first:pt-0 last:pb-0",
+    )
+
+
+def _retry(row: rx.Var[AttentionRow]) -> rx.Component:
+    return rx.cond(
+        row.can_retry & ShellState.may_operate,
+        ui.button(
+            "Retry",
+            ui.screen_reader_only(" ", row.number),
+            icon_name="rotate-cw",
+            size="small",
+            busy=S.retrying == row.id,
+            on_click=S.retry(row.id),
+        ),
+        rx.fragment(),
     )
 
 
@@ -132,6 +157,7 @@ def _attention_row(row: rx.Var[AttentionRow]) -> rx.Component:
         ),
         ui.status_badge(row.document, DOCUMENT),
         ui.money(row.amount),
+        _retry(row),
         class_name="flex flex-wrap items-center gap-3 py-3 first:pt-0 last:pb-0",
     )
 

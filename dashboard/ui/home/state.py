@@ -9,19 +9,25 @@ from dashboard.backend import running
 from dashboard.billing.invoice_list import InvoiceFilter, list_invoices, tab_counts
 from dashboard.billing.profiles import default_billing_profile
 from dashboard.billing.queries import money_figures, stuck_invoices
-from dashboard.billing.views import InvoiceSummary
+from dashboard.billing.service import push_on
+from dashboard.billing.views import InvoiceStatus, InvoiceSummary
 from dashboard.customers.queries import count_customers
+from dashboard.kit.errors import MeterdeskError
 from dashboard.kit.money import format_money
 from dashboard.stripe_app.apps import list_stripe_apps
 from dashboard.stripe_app.links import count_links
+from dashboard.ui import components as ui
 from dashboard.ui.invoices.words import STATUS_WORDS, document_of
 from dashboard.ui.live import news
 from dashboard.ui.roles import needs
+from dashboard.ui.sessions import acting
 from dashboard.ui.shell_state import show_environment
-from dashboard.ui.views import Moment, moment
+from dashboard.ui.views import NO_MOMENT, Moment, moment
 
 LOOKED_BACK = timedelta(days=30)
 ATTENTION_SHOWN = 6
+RETRIED_AT_ONCE = (InvoiceStatus.DRAFT_INVALID, InvoiceStatus.DRAFT_SYNC_FAILED, InvoiceStatus.ISSUING_FAILED)
+"""What one click may try again here. A declined payment is charged again on the invoice's own page only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,9 @@ class AttentionRow:
     document: str
     amount: str
     since: Moment
+    id: str = ""
+    next_attempt: Moment = NO_MOMENT
+    can_retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,7 @@ class HomeState(rx.State):
     figures: list[CurrencyFigures] = []
     steps: list[Step] = []
     steps_left: int = 0
+    retrying: str = ""
 
     @rx.event
     @needs("viewer")
@@ -76,6 +86,23 @@ class HomeState(rx.State):
     async def watch(self):
         async for _ in news(self, "invoices", "stripe_apps", "billing_profiles", "customers"):
             async with self:
+                await self._refresh()
+
+    @rx.event(background=True)
+    @needs("operator")
+    async def retry(self, invoice_id: str):
+        """Tries again what failed on one invoice, or carries it on from where it is."""
+        async with self:
+            self.retrying = str(invoice_id)
+            actor = await acting(self)
+        try:
+            after = await push_on(running().billing, actor, str(invoice_id))
+            yield ui.toast_success(f"{after.number}: {STATUS_WORDS.get(after.status.value, after.status.value)}")
+        except MeterdeskError as error:
+            yield ui.toast_error(error)
+        finally:
+            async with self:
+                self.retrying = ""
                 await self._refresh()
 
     async def _refresh(self):
@@ -103,6 +130,9 @@ class HomeState(rx.State):
                 "",
                 "",
                 moment(one.since, now),
+                one.id,
+                moment(one.next_attempt_at, now),
+                can_retry=True,
             )
             for one in stuck
         ]
@@ -148,4 +178,6 @@ def _attention(one: InvoiceSummary, since: Moment) -> AttentionRow:
         document=document_of(one),
         amount=format_money(one.total, one.currency),
         since=since,
+        id=one.id,
+        can_retry=one.status in RETRIED_AT_ONCE,
     )

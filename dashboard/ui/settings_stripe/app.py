@@ -118,6 +118,7 @@ def _webhook() -> rx.Component:
             ("Webhook", ui.identifier(_APP.webhook_url)),
             ("API version", ui.code(_APP.api_version)),
             ("Last event", _last_event()),
+            ("Looked for gaps", _last_asked()),
             *_counts(),
         ),
         rx.cond(
@@ -145,7 +146,7 @@ def _polling() -> rx.Component:
     return ui.stack(
         ui.definition_list(
             ("How", "Events are polled: Meterdesk asks Stripe for news every few seconds."),
-            ("Last asked", rx.cond(_HEALTH.last_poll.iso, ui.date_time(_HEALTH.last_poll), ui.muted("not yet"))),
+            ("Last asked", _last_asked()),
             ("Last event", _last_event()),
             *_counts(),
         ),
@@ -163,6 +164,10 @@ def _polling() -> rx.Component:
             rx.fragment(),
         ),
     )
+
+
+def _last_asked() -> rx.Component:
+    return rx.cond(_HEALTH.last_poll.iso, ui.date_time(_HEALTH.last_poll), ui.muted("not yet"))
 
 
 def _last_event() -> rx.Component:
