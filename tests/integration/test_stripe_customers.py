@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 import pytest
@@ -228,6 +229,15 @@ async def test_defect_2_making_a_stripe_customer_in_bad_weather_makes_exactly_on
             continue
     made = (await house.stripe("GET", "/v1/customers"))["data"]
     assert [one["id"] for one in made] == [(await stored(house, customer)).stripe_customer_id]
+
+
+async def test_five_people_asking_for_a_checkout_page_at_once_make_one_stripe_customer(house):
+    await house.install()
+    customer = await house.customer()
+    request = CreateCheckoutSession(customer_id=customer.id, success_url="https://acme.example.com/thanks")
+    pages = await asyncio.gather(*(checkout.create_checkout_session(house.desk, ADA, request) for _ in range(5)))
+    assert len({page.stripe_customer_id for page in pages}) == 1
+    assert len((await house.stripe("GET", "/v1/customers"))["data"]) == 1
 
 
 async def test_the_stripe_customer_of_a_deleted_customer_is_free_again(house):
