@@ -185,7 +185,7 @@ class NewInvoiceByCard(InvoiceStory):
         subject = await super().prepare()
         async with self.site.backend.database.transaction(ADA) as work:
             # As for the first invoice of an account, whose tax settings nobody has asked for yet.
-            await work.session.execute(update(StripeAppRow).values(tax_settings=null()))
+            await work.session.execute(update(StripeAppRow).values(tax_settings=null(), tax_settings_at=None))
         return subject
 
     async def act(self, subject: str) -> None:

@@ -67,6 +67,8 @@ class Matrix:
         try:
             passed = self._play(point)
         except AssertionError as error:
+            # Whatever is stuck there must not be taken for the next one's trouble.
+            self.close()
             return str(error)
         return None if point in passed else "it was never reached"
 
@@ -74,8 +76,8 @@ class Matrix:
         self._ask_somebody("finale")
 
     def close(self) -> None:
-        for worker in self._team:
-            worker.kill()
+        while self._team:
+            self._team.pop().kill()
 
     def _play(self, deadly: Point | None) -> list[Point]:
         subject = self._ask_somebody("prepare")
