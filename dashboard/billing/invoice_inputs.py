@@ -117,7 +117,8 @@ class CreatePendingLines(Input):
 class InvoicePendingLines(Input):
     """Make an invoice of what is pending: of `line_ids`, or of everything that can be billed at `as_of` (now).
 
-    `before_its_date`: flat lines too whose date has not come, which is what a person means by *Invoice now*.
+    `before_its_date`: flat lines too whose date has not come, which is what a person means by *Invoice now*. A fee of a
+    subscription keeps its date all the same, unless `line_ids` names it.
     `progressive_billing` overrides the customer's workflow: whether a part of a metered period may be billed.
     """
 

@@ -31,7 +31,7 @@ from dashboard.billing.invoice_rows import (
 )
 from dashboard.billing.issues import WARNING
 from dashboard.billing.line_rating import FLAT_KIND, USAGE_KIND, terms_of
-from dashboard.billing.lines import add_up, apply_tax
+from dashboard.billing.lines import MANUAL, add_up, apply_tax
 from dashboard.billing.metering import QUANTITIES, Unmeasurable, issue_of_line, metered_lines
 from dashboard.billing.numbering import draft_number
 from dashboard.billing.overrides import customer_billing
@@ -168,7 +168,7 @@ async def _due_pieces(
         line = one.line
         if chosen is not None and line.id not in chosen:
             continue
-        if wanted.before_its_date and line.kind == FLAT_KIND:
+        if wanted.before_its_date and line.kind == FLAT_KIND and (chosen is not None or line.managed_by == MANUAL):
             pieces.append(_Piece(line, Period(line.period_from, line.period_to), line.invoice_at))
             continue
         candidate = BillableCandidate(

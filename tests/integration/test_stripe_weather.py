@@ -22,7 +22,7 @@ PROCESSES = 2
 def storms(request: pytest.FixtureRequest) -> Iterator[dict[int, Future[Report]]]:
     """The chosen seeds' storms, two at a time, each in a process that shares nothing with this one."""
     chosen = [item for item in request.session.items if isinstance(item, pytest.Function)]
-    wanted: set[int] = {item.callspec.params["seed"] for item in chosen if "storms" in item.fixturenames}
+    wanted = {int(str(item.callspec.params["seed"])) for item in chosen if "storms" in item.fixturenames}
     with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
         yield {seed: pool.submit(run, Weather(seed, INVOICES)) for seed in sorted(wanted)}
         pool.shutdown(cancel_futures=True)

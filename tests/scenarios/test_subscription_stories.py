@@ -74,6 +74,17 @@ async def test_a_subscription_from_the_31st_bills_on_the_last_day_of_shorter_mon
     ]
 
 
+async def test_invoicing_now_leaves_next_months_fee_to_next_month(story: Story):
+    await story.plan("team", BASE_FEE)
+    acme = story.cast.acme
+    await story.subscribe(acme, "team")
+    assert lines_of(await story.bill(acme, before_its_date=True)) == {"Base fee": Decimal(30)}
+    with pytest.raises(NothingToInvoice):
+        await story.bill(acme, before_its_date=True)
+    await story.at(datetime(2026, 2, 1, tzinfo=UTC))
+    assert lines_of(await story.bill(acme)) == {"Base fee": Decimal(30)}
+
+
 async def test_making_lines_again_makes_none_twice(story: Story):
     await story.plan("team", BASE_FEE, TOKENS)
     await story.subscribe(story.cast.acme, "team")
