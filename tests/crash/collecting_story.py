@@ -33,18 +33,24 @@ class Collecting(InvoiceStory):
         async with backend.database.transaction(ADA) as work:
             await create_feature(work, CreateFeature(key="api_calls", name="API calls", meter="calls"))
 
+    async def prepare(self) -> str:
+        subject = await super().prepare()
+        backend = self.site.backend
+        async with backend.database.read() as session:
+            [key] = (await live_customer(session, subject)).subject_keys
+        at = backend.clock.now() - timedelta(days=15)
+        await backend.event_store.ingest(
+            [
+                UsageEvent(f"{key}{calls}", "app", "call", key, at, json.dumps({"calls": calls}), at)
+                for calls in (100, 20)
+            ]
+        )
+        return subject
+
     async def act(self, subject: str) -> None:
         backend = self.site.backend
         end = backend.clock.now() - timedelta(days=1)
         start = end - timedelta(days=30)
-        async with backend.database.read() as session:
-            [key] = (await live_customer(session, subject)).subject_keys
-        await backend.event_store.ingest(
-            [
-                UsageEvent(f"{key}{calls}", "app", "call", key, start, json.dumps({"calls": calls}), start)
-                for calls in (100, 20)
-            ]
-        )
         line = PendingLineInput(
             name="API calls",
             price={"type": "unit", "amount": "0.10"},
