@@ -9,7 +9,7 @@ from typing import Any
 import reflex as rx
 
 from dashboard.backend import running
-from dashboard.billing.invoice_list import InvoiceFilter, all_matching, list_invoices, tab_counts
+from dashboard.billing.invoice_list import InvoiceFilter, TabCount, all_matching, list_invoices, tab_counts
 from dashboard.billing.views import InvoiceSummary
 from dashboard.customers.queries import get_customer
 from dashboard.kit.errors import MeterdeskError
@@ -153,8 +153,7 @@ class InvoicesState(rx.State):
         ]
         self.sort = address.sort_links(SORTS, current=chosen)
         current = next(count for count in counts if count.tab == wanted.tab)
-        summary = f"{current.count:,}{'+' if current.is_more else ''} invoices" if current.count != 1 else "1 invoice"
-        self.pager = address.keyset_pager(summary, found.previous, found.next)
+        self.pager = address.keyset_pager(_counted(current), found.previous, found.next)
         self.search = address.text("q")
         self.customer_name = customer.name if customer else ""
         self.created_from, self.created_to = address.text("from"), address.text("to")
@@ -183,6 +182,12 @@ def _day(text: str) -> datetime | None:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def _counted(found: TabCount) -> str:
+    if found.is_more:
+        return f"{found.count:,}+ invoices" if found.count else "Too many to count"
+    return "1 invoice" if found.count == 1 else f"{found.count:,} invoices"
 
 
 def _row(one: InvoiceSummary, now: datetime) -> InvoiceRow:
