@@ -10,9 +10,10 @@ from tests.crash.worker import Place, run
 
 ANSWER_SECONDS = 120
 
-# Children of a server that has imported everything cost milliseconds, not a second each.
+# Children of a server that has imported everything cost milliseconds, not a second each. What they would otherwise
+# import again is the program that runs the tests.
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["tests.crash.worker"])
+_processes.set_forkserver_preload(["__main__", "pytest", "tests.crash.worker"])
 
 
 class WorkerDied(Exception):
