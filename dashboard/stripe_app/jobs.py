@@ -12,7 +12,7 @@ from dashboard.stripe_app.events_cursor import poll_due_apps
 from dashboard.stripe_app.install import abandon_interrupted_installs
 from dashboard.stripe_app.reconcile import reconcile_app
 from dashboard.stripe_app.retention import forget_what_is_over
-from dashboard.stripe_app.webhook_endpoint import keep_webhooks_current
+from dashboard.stripe_app.webhook_endpoint import keep_webhooks_current, remove_forgotten_endpoints
 
 
 async def stripe_event_apply(desk: StripeDesk, event_id: str) -> None:
@@ -30,9 +30,11 @@ async def stripe_sweep(desk: StripeDesk) -> None:
 
 
 async def stripe_reconcile(desk: StripeDesk) -> None:
-    """Once a day: every invoice that may still change is compared with Stripe."""
+    """Once a day: every invoice that may still change is compared with Stripe, and webhooks left behind are removed."""
     for app_id in await _ready(desk):
         # One account that cannot be read must not keep the others from being compared.
+        with suppress(MeterdeskError):
+            await remove_forgotten_endpoints(desk, app_id)
         with suppress(MeterdeskError):
             await reconcile_app(desk, app_id)
 

@@ -168,6 +168,22 @@ async def _replace(desk: StripeDesk, actor: Actor, row: StripeAppRow) -> None:
             await delete_endpoint(gateway, old_endpoint)
 
 
+async def remove_forgotten_endpoints(desk: StripeDesk, app_id: str) -> None:
+    """Deletes what a replacement left at Stripe because it was cut off before its last step: endpoints of this app that
+    are no younger than the one in use. A younger one is another replacement, under way."""
+    row = await desk.app_row(app_id)
+    if row.webhook_endpoint_id is None:
+        return
+    async with desk.stripe(app_id) as gateway:
+        ours = [
+            one for one in await gateway.list_webhook_endpoints() if one.get("metadata", {}).get(METADATA_APP) == app_id
+        ]
+        used = next((one for one in ours if one["id"] == row.webhook_endpoint_id), None)
+        for one in ours:
+            if used is not None and one is not used and one["created"] <= used["created"]:
+                await delete_endpoint(gateway, one["id"])
+
+
 def take_endpoint(row: StripeAppRow, endpoint: dict[str, Any] | None, desk: StripeDesk, now: datetime) -> None:
     """Writes a freshly made endpoint (or that there is none) onto the app's row; keeps the former secret for a day."""
     if row.sealed_webhook_secret is not None:

@@ -3,7 +3,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from dashboard.kit.inputs import parse_input
-from dashboard.stripe_app import app_life, apps, install
+from dashboard.stripe_app import app_life, apps, install, webhook_endpoint
 from dashboard.stripe_app.errors import (
     AccountAlreadyInstalled,
     BadStripeKey,
@@ -15,6 +15,7 @@ from dashboard.stripe_app.errors import (
     WrongStripeAccount,
 )
 from dashboard.stripe_app.inputs import InstallStripeApp, UpdateStripeApp
+from dashboard.stripe_app.jobs import stripe_reconcile
 from dashboard.stripe_app.tables import StripeAppRow
 from dashboard.stripe_app.views import AppState, Delivery
 from dashboard.stripe_app.webhook_endpoint import EVENTS, register_again, rotate_signing_secret
@@ -266,6 +267,25 @@ async def test_rotating_the_signing_secret_keeps_one_endpoint_and_two_secrets(ho
     [row] = await rows(house)
     assert row.sealed_previous_secret
     assert row.webhook_endpoint_id == new["id"]
+
+
+async def test_a_rotation_that_a_crash_cut_off_before_its_last_step_leaves_no_second_webhook(house, monkeypatch):
+    house.desk.public_url = PUBLIC
+    app = await house.install()
+    [old] = await endpoints(house)
+
+    async def crash(*_):
+        raise ConnectionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(webhook_endpoint, "delete_endpoint", crash)
+        with pytest.raises(ConnectionError):
+            await rotate_signing_secret(house.desk, ADA, app.id)
+    assert len(await endpoints(house)) == 2
+    await stripe_reconcile(house.desk)
+    [left] = await endpoints(house)
+    [row] = await rows(house)
+    assert row.webhook_endpoint_id == left["id"] != old["id"]
 
 
 # Leaving
