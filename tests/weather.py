@@ -274,6 +274,11 @@ async def _letter_box(house: House, seed: int) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
+def run_seed(seed: int, invoices: int) -> Report:
+    """One storm of all kinds of invoices, for a process of its own."""
+    return run(Weather(seed, invoices))
+
+
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("seeds", help="one, or a range such as 1-100")

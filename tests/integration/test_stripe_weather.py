@@ -10,11 +10,11 @@ from concurrent.futures import Future, ProcessPoolExecutor
 
 import pytest
 
-from tests.weather import Report, Weather, run
+from tests.weather import Report, run_seed
 
 FIRST, _, LAST = os.environ.get("WEATHER_SEEDS", "1-10").partition("-")
 SEEDS = range(int(FIRST), int(LAST or FIRST) + 1)
-INVOICES = int(os.environ.get("WEATHER_INVOICES", "48"))
+INVOICES = int(os.environ.get("WEATHER_INVOICES", "24"))
 PROCESSES = 2
 
 
@@ -24,7 +24,7 @@ def storms(request: pytest.FixtureRequest) -> Iterator[dict[int, Future[Report]]
     chosen = [item for item in request.session.items if isinstance(item, pytest.Function)]
     wanted = {int(str(item.callspec.params["seed"])) for item in chosen if "storms" in item.fixturenames}
     with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
-        yield {seed: pool.submit(run, Weather(seed, INVOICES)) for seed in sorted(wanted)}
+        yield {seed: pool.submit(run_seed, seed, INVOICES) for seed in sorted(wanted)}
         pool.shutdown(cancel_futures=True)
 
 
