@@ -6,7 +6,6 @@ from typing import Any
 from dashboard.billing.queries import stuck_invoices
 from dashboard.billing.views import Invoice
 from dashboard.kit.money import to_minor
-from dashboard.stripe_app.inbox import count_events
 from dashboard.stripe_app.reconcile import reconcile_app
 from dashboard.stripe_app.views import EventState
 from tests.stripe_house import House, contract_breaches
@@ -98,10 +97,13 @@ async def _restless(house: House, app_id: str) -> list[str]:
     """What still waits, failed, or differs from what the daily comparison reads."""
     async with house.database.read() as session:
         stuck = await stuck_invoices(session, house.clock.now())
-        letters = await count_events(session)
     found = [f"stuck: {one}" for one in stuck]
     settled = (EventState.APPLIED, EventState.IGNORED)
-    found += [f"{count} letters are {state.value}" for state, count in letters.items() if state not in settled]
+    found += [
+        f"a letter is {one.state.value}: {one.type}, {one.attempts} times, {one.reason}"
+        for one in await house.inbox()
+        if one.state not in settled
+    ]
     found += [f"the comparison found {one}" for one in (await reconcile_app(house.desk, app_id)).differences]
     return found
 

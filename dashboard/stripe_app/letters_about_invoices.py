@@ -38,7 +38,7 @@ async def invoice_changed(letter: Letter) -> Outcome:
     stripe_id = letter.carried["id"]
     row = await _row(letter, stripe_id)
     if row is None:
-        return _not_known(letter)
+        return await _not_known(letter)
     if await _is_our_own_echo(letter):
         return applied("Our own change; its answer is known already.", invoice_id=row.invoice_id)
     return await _read_and_tell(letter, row, stripe_id)
@@ -173,11 +173,16 @@ async def _row(letter: Letter, stripe_id: str) -> StripeInvoiceRow | None:
         return await invoice_row_by_stripe_id(session, letter.app.id, stripe_id)
 
 
-def _not_known(letter: Letter) -> Outcome:
+async def _not_known(letter: Letter) -> Outcome:
     metadata = letter.carried.get("metadata") or {}
-    if metadata.get(METADATA_APP) == letter.app.id and METADATA_INVOICE in metadata:
-        return not_yet("The invoice is ours, but that it was made is not written down yet.")
-    return ignored("Not one of our invoices.")
+    if metadata.get(METADATA_APP) != letter.app.id or METADATA_INVOICE not in metadata:
+        return ignored("Not one of our invoices.")
+    try:
+        await letter.gateway.invoice(letter.carried["id"])
+    except StripeObjectMissing:
+        # A draft whose making was never answered, and which was found and deleted later.
+        return ignored("The invoice no longer exists in Stripe.")
+    return not_yet("The invoice is ours, but that it was made is not written down yet.")
 
 
 async def _is_our_own_echo(letter: Letter) -> bool:

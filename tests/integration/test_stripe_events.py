@@ -209,7 +209,10 @@ async def test_a_setup_intent_of_another_app_of_the_same_account_is_ignored(hous
 async def test_a_letter_about_an_invoice_whose_making_is_not_written_down_waits_and_is_tried_again(house):
     app = await with_webhook(house)
     ours = {"meterdesk_app_id": app.id, "meterdesk_invoice_id": "01HZZZZZZZZZZZZZZZZZZZZZZZ"}
-    await post(house, app, letter(type="invoice.paid", data={"object": {"id": "in_x", "metadata": ours}}))
+    customer = await house.stripe("POST", "/v1/customers", {"name": "Acme"})
+    metadata = {f"metadata[{name}]": value for name, value in ours.items()}
+    made = await house.stripe("POST", "/v1/invoices", {"customer": customer["id"], **metadata})
+    await post(house, app, letter(type="invoice.paid", data={"object": {"id": made["id"], "metadata": ours}}))
     await house.work_off()
     [event] = await house.inbox()
     assert event.state is EventState.WAITING
@@ -226,6 +229,15 @@ async def test_a_letter_about_an_invoice_whose_making_is_not_written_down_waits_
     assert pauses == sorted(pauses)
     assert event.state is EventState.FAILED
     assert event.reason
+
+
+async def test_a_letter_about_a_draft_that_is_gone_before_its_making_was_written_down_waits_for_nothing(house):
+    app = await with_webhook(house)
+    ours = {"meterdesk_app_id": app.id, "meterdesk_invoice_id": "01HZZZZZZZZZZZZZZZZZZZZZZZ"}
+    await post(house, app, letter(type="invoice.created", data={"object": {"id": "in_gone", "metadata": ours}}))
+    await house.work_off()
+    [event] = await house.inbox()
+    assert (event.state, event.reason) == (EventState.IGNORED, "The invoice no longer exists in Stripe.")
 
 
 async def test_while_stripe_is_away_a_letter_waits_and_then_has_its_effect(house):

@@ -202,6 +202,12 @@ class Story:
             found = await pending_of_customer(session, customer.id, self.house.clock.now())
         return {f"{line.name} {line.invoice_at:%d %b}": line.managed_by for one in found for line in one.lines}
 
+    async def pending_ids(self, customer: Customer) -> tuple[str, ...]:
+        """The lines that wait, by id."""
+        async with self.house.database.read() as session:
+            found = await pending_of_customer(session, customer.id, self.house.clock.now())
+        return tuple(line.id for one in found for line in one.lines)
+
     async def invoices(self, customer: Customer, **wanted: Any) -> list[Invoice]:
         """Everything that was invoiced so far, oldest first, drafts included."""
         async with self.house.database.read() as session:
