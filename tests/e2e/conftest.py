@@ -121,10 +121,15 @@ def accessible() -> Accessible:
     """Fails with the list of findings unless axe finds nothing wrong with the page as it is now."""
 
     def check(page: Page) -> None:
-        page.evaluate(ANIMATIONS_OVER)
-        findings = Axe().run(page).response["violations"]
-        told = [f"{one['id']}: {node['html'][:200]}" for one in findings for node in one["nodes"]]
-        assert not told, "\n".join(told)
+        told: list[str] = []
+        # A message that fades away just then is too pale for a moment; what is wrong stays wrong.
+        for _ in range(3):
+            page.evaluate(ANIMATIONS_OVER)
+            findings = Axe().run(page).response["violations"]
+            told = [f"{one['id']}: {node['html'][:200]}" for one in findings for node in one["nodes"]]
+            if not told:
+                return
+        raise AssertionError("\n".join(told))
 
     return check
 

@@ -605,4 +605,5 @@ async def test_defect_2_bad_weather_at_any_step_ends_in_one_invoice_with_each_li
     assert [one["metadata"][METADATA_INVOICE] for one in everyone] == [made.id]
     assert len(await billing.lines_at_stripe(external)) == 2
     assert external.total == Decimal("15.00")
-    assert external.status == "open"
+    # Stripe may have charged the card already.
+    assert external.status in ("open", "paid")
