@@ -133,7 +133,10 @@ async def get_plan(
 
 
 async def custom_plan(session: AsyncSession, wanted: CustomPlan, *, now: datetime) -> Plan:
-    """A plan that is stored nowhere: no id, no key, version 0. Raises PlanNotPublishable with all that is wrong."""
+    """A plan that is stored nowhere: no id, no key, version 0, a draft for ever.
+
+    Raises PlanNotPublishable with all that is wrong.
+    """
     row = PlanRow(
         id="",
         key="",
@@ -146,7 +149,6 @@ async def custom_plan(session: AsyncSession, wanted: CustomPlan, *, now: datetim
         settlement_mode=wanted.settlement_mode,
         phases=_documents(wanted.phases),
         metadata_=wanted.metadata,
-        effective_from=now,
         created_at=now,
         updated_at=now,
     )
