@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, make_url
 
 from dashboard.access import passwords
 from dashboard.access.audit import AuditLog
 from dashboard.kit.clock import FixedClock
 from dashboard.kit.database import Database, sync_url
-from dashboard.kit.ids import new_id
 from dashboard.settings import Settings
 from dashboard.tables import METADATA
+from tests.servers import postgresql_database
 
 pytest_plugins = ["tests.servers"]
 
@@ -66,11 +66,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(request.getfixturevalue("_sqlite_with_tables"), file)
         yield f"sqlite:///{file}"
         return
-    template: URL = request.getfixturevalue("_postgresql_with_tables")
-    name = f"test_{new_id().lower()}"
-    _on_server(template, f'CREATE DATABASE {name} TEMPLATE "{template.database}"')
-    yield template.set(database=name).render_as_string(hide_password=False)
-    _on_server(template, f"DROP DATABASE {name} WITH (FORCE)")
+    template = request.getfixturevalue("_postgresql_with_tables")
+    with postgresql_database(template, template=template) as url:
+        yield url
 
 
 @pytest.fixture
@@ -89,24 +87,13 @@ def _sqlite_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _postgresql_with_tables(postgresql_url: str) -> Iterator[URL]:
-    template = make_url(postgresql_url).set(database=f"template_{new_id().lower()}")
-    _on_server(make_url(postgresql_url), f"CREATE DATABASE {template.database}")
-    _create_tables(template)
-    yield template
-    _on_server(make_url(postgresql_url), f"DROP DATABASE {template.database}")
+def _postgresql_with_tables(postgresql_url: str) -> Iterator[str]:
+    with postgresql_database(postgresql_url) as template:
+        _create_tables(make_url(template))
+        yield template
 
 
 def _create_tables(url: URL) -> None:
     engine = create_engine(sync_url(url))
     METADATA.create_all(engine)
-    engine.dispose()
-
-
-def _on_server(url: URL, statement: str) -> None:
-    """Runs `statement` outside of any transaction in the PostgreSQL server of `url`."""
-    maintenance = sync_url(url.set(database="postgres"))
-    engine = create_engine(maintenance, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
     engine.dispose()
