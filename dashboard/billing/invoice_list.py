@@ -208,8 +208,6 @@ async def _narrowing(session: AsyncSession, wanted: InvoiceFilter) -> list[Colum
     Otherwise the database would walk the list in its order, for a long time where hardly any fits. Many are met soon.
     """
     each = (
-        InvoiceFilter(billing_profile_id=wanted.billing_profile_id),
-        InvoiceFilter(app_id=wanted.app_id),
         InvoiceFilter(issued_from=wanted.issued_from, issued_to=wanted.issued_to),
         InvoiceFilter(due_from=wanted.due_from, due_to=wanted.due_to),
         InvoiceFilter(amount_min=wanted.amount_min, amount_max=wanted.amount_max),

@@ -95,6 +95,8 @@ class InvoiceRow(Row, table=True):
         Index("ix_invoice_customer_newest", "customer_id", "created_at", "id"),
         Index("ix_invoice_customer_tab", "customer_id", "tab", "created_at", "id"),
         Index("ix_invoice_currency_newest", "currency", "created_at", "id"),
+        Index("ix_invoice_billing_profile_newest", "billing_profile_id", "created_at", "id"),
+        Index("ix_invoice_app_newest", "app_id", "created_at", "id"),
         Index("ix_invoice_total", "total", "id"),
         Index("ix_invoice_due", "due_at", "id"),
         # With what the home page adds up, so that it need not touch the rows.
@@ -128,8 +130,8 @@ class InvoiceRow(Row, table=True):
     customer_snapshot: dict[str, Any] = Field(sa_type=JsonDocument)
     currency: str
 
-    billing_profile_id: str | None = Field(default=None, foreign_key="billing_profile.id", index=True)
-    app_id: str | None = Field(default=None, index=True)
+    billing_profile_id: str | None = Field(default=None, foreign_key="billing_profile.id")
+    app_id: str | None = None
     collection_method: str | None = None
     workflow: dict[str, Any] | None = Field(default=None, sa_type=JsonDocument)
     supplier: dict[str, Any] | None = Field(default=None, sa_type=JsonDocument)

@@ -1,0 +1,26 @@
+"""Invoices of a billing profile, and of an app, are found in the order of the list
+
+Revision: 0004
+After: 0003
+"""
+
+from alembic import op
+
+revision = '0004'
+down_revision = '0003'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.drop_index('ix_invoice_app_id', 'invoice')
+    op.drop_index('ix_invoice_billing_profile_id', 'invoice')
+    op.create_index('ix_invoice_app_newest', 'invoice', ['app_id', 'created_at', 'id'])
+    op.create_index('ix_invoice_billing_profile_newest', 'invoice', ['billing_profile_id', 'created_at', 'id'])
+
+
+def downgrade() -> None:
+    op.drop_index('ix_invoice_billing_profile_newest', 'invoice')
+    op.drop_index('ix_invoice_app_newest', 'invoice')
+    op.create_index('ix_invoice_billing_profile_id', 'invoice', ['billing_profile_id'])
+    op.create_index('ix_invoice_app_id', 'invoice', ['app_id'])
