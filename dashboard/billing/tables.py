@@ -16,6 +16,7 @@ from dashboard.kit.columns import ExactDecimal, JsonDocument, Row, Timestamp
 _LIVE_DEFAULT = text("is_default AND deleted_at IS NULL")
 _GATHERING = text("status = 'gathering'")
 _WAKES = text("wake_at IS NOT NULL")
+_UNAUTHORIZED = text("sync_state = 'unauthorized'")
 # A partial index serves only questions that are worded like it, and the two dialects word this one differently.
 _ATTENTION_SQLITE = text("needs_attention = 1")
 _ATTENTION_POSTGRESQL = text("needs_attention")
@@ -106,6 +107,7 @@ class InvoiceRow(Row, table=True):
         Index("ix_invoice_number", "number"),
         Index("ix_invoice_external", "external_id"),
         Index("ix_invoice_wakes", "wake_at", sqlite_where=_WAKES, postgresql_where=_WAKES),
+        Index("ix_invoice_unauthorized", "app_id", "id", sqlite_where=_UNAUTHORIZED, postgresql_where=_UNAUTHORIZED),
         Index(
             "ix_invoice_attention",
             "created_at",

@@ -1,6 +1,6 @@
 """Letting invoices go on that waited for something outside: a replaced key, a customer who is ready now."""
 
-from sqlalchemy import select
+from sqlalchemy import literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -14,20 +14,19 @@ from dashboard.billing.troubles import component_of
 from dashboard.billing.views import InvoiceStatus
 from dashboard.kit.database import Work
 
+_WAITS_FOR_KEY = col(InvoiceRow.sync_state) == literal_column("'unauthorized'")
+"""Worded as the partial index is: the worker asks every minute, of however many invoices."""
+
 
 async def waits_for_key(session: AsyncSession, app_id: str) -> bool:
     """Whether any invoice of this app is held because its key was refused."""
-    statement = select(col(InvoiceRow.id)).where(
-        col(InvoiceRow.app_id) == app_id, col(InvoiceRow.sync_state) == "unauthorized"
-    )
+    statement = select(col(InvoiceRow.id)).where(col(InvoiceRow.app_id) == app_id, _WAITS_FOR_KEY)
     return await session.scalar(statement.limit(1)) is not None
 
 
 async def resume_app(work: Work, app_id: str) -> int:
     """After an app's key was replaced: every invoice that waited for it goes on. Answers how many."""
-    statement = select(col(InvoiceRow.id)).where(
-        col(InvoiceRow.app_id) == app_id, col(InvoiceRow.sync_state) == "unauthorized"
-    )
+    statement = select(col(InvoiceRow.id)).where(col(InvoiceRow.app_id) == app_id, _WAITS_FOR_KEY)
     ids = list(await work.session.scalars(statement.order_by(col(InvoiceRow.id))))
     for invoice_id in ids:
         row = await locked_invoice(work.session, invoice_id)
