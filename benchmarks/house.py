@@ -56,11 +56,13 @@ def free_port() -> int:
 
 @dataclass(slots=True)
 class House:
-    """Where things are. The server's public address is its loopback one, so that the sandbox sends it webhooks."""
+    """Where things are. With `has_webhooks` the server's public address is its loopback one, so that the sandbox sends
+    it webhooks and nothing is polled; without, it has none and polls as often as by default."""
 
     data_dir: Path
     port: int
     sandbox_port: int
+    has_webhooks: bool = True
 
     @property
     def url(self) -> str:
@@ -72,7 +74,8 @@ class House:
 
     @property
     def settings(self) -> Settings:
-        return Settings(data_dir=self.data_dir, sandbox_url=self.sandbox_url, public_url=self.url)
+        public_url = self.url if self.has_webhooks else None
+        return Settings(data_dir=self.data_dir, sandbox_url=self.sandbox_url, public_url=public_url)
 
     def sandbox(self, path: str, **body: Any) -> Any:
         """A control call to the sandbox."""
@@ -91,10 +94,10 @@ def running(house: House) -> Iterator[tuple[psutil.Process, float]]:
         **os.environ,
         "METERDESK_DATA_DIR": str(house.data_dir),
         "METERDESK_SANDBOX_URL": house.sandbox_url,
-        "METERDESK_PUBLIC_URL": house.url,
-        # Nothing shall be polled meanwhile: what arrives, arrives by webhook.
-        "METERDESK_EVENTS_POLL_SECONDS": "600",
     }
+    if house.has_webhooks:
+        # Nothing shall be polled meanwhile: what arrives, arrives by webhook.
+        environment |= {"METERDESK_PUBLIC_URL": house.url, "METERDESK_EVENTS_POLL_SECONDS": "600"}
     command = [sys.executable, "-m", "dashboard.cli", "up", "--port", str(house.port)]
     with (house.data_dir / "server.log").open("a") as log:
         started = time.perf_counter()
