@@ -1,6 +1,7 @@
 """Reading request bodies with a limit, and refusing what no JSON document of ours can hold."""
 
 import json
+import math
 import re
 from typing import Any
 
@@ -10,8 +11,9 @@ from starlette.types import Message, Receive
 from dashboard.kit.errors import InvalidInput, TooLarge
 
 JSON_BODY_BYTES_MAX = 1024 * 1024
-# What our databases cannot store (U+0000, halves of surrogate pairs) and numbers that JSON does not have.
-_SUSPICIOUS = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|NaN|Infinity")
+# What our databases cannot store (U+0000, halves of surrogate pairs), numbers that JSON does not have, and numbers so
+# large that they would be read as infinite.
+_SUSPICIOUS = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|NaN|Infinity|\d[eE]\+?\d{3}|\d{309}")
 
 
 async def read_body(request: Request, bytes_max: int) -> bytes:
@@ -40,7 +42,8 @@ def replayed(body: bytes, receive: Receive) -> Receive:
 
 
 def check_json(body: bytes) -> None:
-    """Raises InvalidInput for letters that cannot be stored, NaN and Infinity. Other mistakes are found later."""
+    """Raises InvalidInput for letters that cannot be stored, NaN, Infinity and what is read as such. Other mistakes are
+    found later."""
     if not _SUSPICIOUS.search(body):
         return
     try:
@@ -62,6 +65,8 @@ def _refuse_unstorable(document: Any) -> None:
             waiting += [*one.keys(), *one.values()]
         elif isinstance(one, list):
             waiting += one
+        elif isinstance(one, float) and math.isinf(one):
+            raise InvalidInput("A number is too large.")
         elif isinstance(one, str) and any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in one):
             raise InvalidInput("A text holds a null character or half of a surrogate pair.")
 

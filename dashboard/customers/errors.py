@@ -27,6 +27,11 @@ class SubjectAlreadyAssigned(Conflict):
     remedy = "Take the subject away from the other customer first."
 
 
+class SubjectNotFound(NotFound):
+    code = "subject_not_found"
+    remedy = "Make it first, or look in the list of subjects. Usage is counted under any name, known or not."
+
+
 class CustomerStillBilled(Conflict):
     """Something unfinished hangs on this customer; `details["reasons"]` lists it."""
 

@@ -1,9 +1,10 @@
 """What one may ask for, validated once for screens and API."""
 
+import json
 from typing import Annotated, Any
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, field_validator
 
 from dashboard.customers.views import Address
 from dashboard.kit.countries import known_countries
@@ -18,6 +19,7 @@ METADATA_ENTRIES_MAX = 50
 METADATA_KEY_LENGTH_MAX = 40
 EXTERNAL_KEY_LENGTH_MAX = 63
 METADATA_VALUE_LENGTH_MAX = 500
+SUBJECT_METADATA_LENGTH_MAX = 16_384
 
 
 def _empty_is_none(value: Any) -> Any:
@@ -50,6 +52,16 @@ def _email(value: str | None) -> str | None:
         return validate_email(value, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
         raise ValueError(f"“{value}” is not an e-mail address: {error}") from None
+
+
+def _short_json(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        length = len(json.dumps(value, allow_nan=False))
+    except (ValueError, RecursionError):
+        raise ValueError("this cannot be written as JSON") from None
+    if length > SUBJECT_METADATA_LENGTH_MAX:
+        raise ValueError(f"at most {SUBJECT_METADATA_LENGTH_MAX} letters of JSON are kept")
+    return value
 
 
 EmptyIsNone = BeforeValidator(_empty_is_none)
@@ -122,3 +134,14 @@ class SetExternalInvoicing(Input):
         ]
         | None
     )
+
+
+class UpsertSubject(Input):
+    """What to know of a name under which usage arrives; only what is named changes, None takes it away."""
+
+    key: Annotated[str, Field(min_length=1, max_length=KEY_LENGTH_MAX)]
+    display_name: OptionalName = None
+    metadata: Annotated[dict[str, Any], AfterValidator(_short_json)] | None = None
+    current_period_start: AwareDatetime | None = None
+    current_period_end: AwareDatetime | None = None
+    stripe_customer_id: OptionalName = None

@@ -47,3 +47,19 @@ class UsageNameRow(Row, table=True):
 
     name: str = Field(primary_key=True)
     customer_id: str = Field(foreign_key="customer.id", ondelete="CASCADE", index=True)
+
+
+class SubjectRow(Row, table=True):
+    """What is known of a name under which usage arrives. It neither makes the name nor says whose it is."""
+
+    __tablename__ = "subject"
+
+    id: str = Field(primary_key=True)
+    key: str = Field(unique=True)
+    display_name: str | None = None
+    metadata_: dict[str, Any] | None = Field(default=None, sa_type=JsonDocument, sa_column_kwargs={"name": "metadata"})
+    current_period_start: datetime | None = Field(default=None, sa_type=Timestamp)
+    current_period_end: datetime | None = Field(default=None, sa_type=Timestamp)
+    stripe_customer_id: str | None = None
+    created_at: datetime = Field(sa_type=Timestamp)
+    updated_at: datetime = Field(sa_type=Timestamp)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +40,19 @@ class Customer:
     @property
     def is_deleted(self) -> bool:
         return self.deleted_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What somebody told about a name under which usage arrives. The period and the Stripe customer are kept and given
+    back, never used."""
+
+    id: str
+    key: str
+    display_name: str | None
+    metadata: dict[str, Any] | None = field(hash=False)
+    current_period_start: datetime | None
+    current_period_end: datetime | None
+    stripe_customer_id: str | None
+    created_at: datetime
+    updated_at: datetime

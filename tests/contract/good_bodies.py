@@ -69,6 +69,7 @@ GOOD: dict[str, Any] = {
     },
     f"PUT {V1}/plans/{{planId}}": {"name": "Pro", "billingCadence": "P1M", "phases": PHASES_V1},
     f"POST {V1}/stripe/checkout/sessions": {"customer": {"key": "acme"}, "options": HOSTED},
+    f"POST {V1}/subjects": [{"key": "acme-api", "displayName": "ACME"}],
     f"POST {V1}/subscriptions": {"plan": {"key": "free"}, "customerKey": "globex"},
     f"POST {V1}/subscriptions/{{subscriptionId}}/cancel": {"timing": LATER},
     f"POST {V1}/subscriptions/{{subscriptionId}}/change": {"plan": {"key": "free"}, "timing": LATER},

@@ -66,6 +66,11 @@ answers.overrideAgain = await openmeter.billing.customers.getOverride(customer.i
 answers.unset = await refused(() =>
   openmeter.billing.profiles.update(standard.id, { ...standard, default: false }),
 )
+answers.subjects = await openmeter.subjects.upsert([
+  { key: 'my-usage-event-subject', displayName: 'ACME, Inc.', metadata: { plan: 'pro' } },
+])
+answers.subject = await openmeter.subjects.get('my-usage-event-subject')
+answers.forgotten = (await openmeter.subjects.delete('my-usage-event-subject')) ?? 'nothing'
 answers.unknown = await refused(() => openmeter.customers.get('nobody'))
 answers.strangerKey = await refused(() => new OpenMeter({ baseUrl, apiKey: 'wrong' }).customers.list())
 

@@ -88,6 +88,9 @@ def test_the_node_client_runs_the_flows_of_the_documents(
     assert answers["profileUpdated"]["workflow"]["invoicing"]["dueAfter"] == "P14D"
     assert answers["override"]["baseBillingProfileId"] == answers["profile"]["id"]
     assert answers["unset"]["status"] == 400
+    assert [one["displayName"] for one in answers["subjects"]] == ["ACME, Inc."]
+    assert answers["subject"]["metadata"] == {"plan": "pro"}
+    assert answers["forgotten"] == "nothing"
     assert (answers["unknown"]["status"], answers["strangerKey"]["status"]) == (404, 401)
 
 
@@ -134,6 +137,11 @@ def test_the_python_client_runs_the_flows_of_the_documents(
     client.app_stripe.update_stripe_api_key(app_id, {"secretAPIKey": key})
     assert any(one.id == customer.id for one in client.customers.list(page_size=1000).items_property)
     assert client.customers.update("python", {"name": "Renamed", "key": "python"}).name == "Renamed"
+    subject: Any = {"key": "python-subject", "displayName": "Python"}
+    (upserted,) = client.subjects.upsert([subject])
+    assert client.subjects.get("python-subject").display_name == "Python"
+    client.subjects.delete(upserted.id)
+    assert [one.key for one in client.subjects.list()] == []
     client.customer_apps.delete_app_data("python", app_id)
     client.customers.delete("python")
     assert client.customers.get(customer.id).deleted_at is not None

@@ -137,6 +137,7 @@ async def furnish(api: ApiHouse) -> dict[str, str]:
     await api.ok("POST", f"{V1}/plans/{free['id']}/publish")
     draft = await api.ok("POST", f"{V1}/plans", plan | {"key": "pro"})
     subscribed = await api.ok("POST", f"{V1}/subscriptions", {"plan": {"key": "free"}, "customerKey": "acme"})
+    await api.ok("POST", f"{V1}/subjects", [{"key": "acme-api"}])
     tax_code = await api.ok("POST", f"{V3}/tax-codes", {"name": "Software", "key": "software", "app_mappings": []})
     return {
         "app": app["id"],

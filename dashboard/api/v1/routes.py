@@ -18,6 +18,7 @@ from dashboard.api.v1 import (
     plans,
     profiles,
     stripe_webhook,
+    subjects,
     subscriptions,
 )
 
@@ -39,6 +40,7 @@ ROUTERS = [
         features,
         plans,
         subscriptions,
+        subjects,
         apps,
         marketplace,
         info,
