@@ -232,7 +232,9 @@ def _note_origin(row: InvoiceLineRow, line: SubscriptionLine) -> None:
 
 def _differs(row: InvoiceLineRow, line: SubscriptionLine) -> bool:
     return (
-        row.period_to != line.service_period.end
+        # An edit that is taken back frees the name of its line for the next edit.
+        (row.subscription or {}).get("item_id") != line.item_id
+        or row.period_to != line.service_period.end
         or row.invoice_at != line.invoice_at
         or row.price != price_to_json(line.price)
     )

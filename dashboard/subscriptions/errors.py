@@ -27,3 +27,14 @@ class TimingNotPossible(InvalidInput):
 
 class SubscriptionStateConflict(Conflict):
     code = "subscription_state_conflict"
+
+
+class EditNotPossible(InvalidInput):
+    """What was asked of a subscription's calendar cannot be done; nothing of the edit was."""
+
+    code = "subscription_edit_not_possible"
+
+
+class EditsScheduled(Conflict):
+    code = "subscription_edits_scheduled"
+    remedy = "Take back what is scheduled first (`unschedule_edit`), in the same edit if you like."

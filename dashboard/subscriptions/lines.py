@@ -78,6 +78,7 @@ def _phase_item(item: SubscriptionItem, phase: SubscriptionPhase) -> PhaseItem:
         cadence=None if cadence is None else Duration.parse(cadence),
         price=item.rate_card.price,
         start_after=_offset(item.active_from - phase.active_from),
+        end_after=None if item.active_to is None else _offset(item.active_to - phase.active_from),
     )
 
 

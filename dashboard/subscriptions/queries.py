@@ -96,8 +96,9 @@ async def due_for_sync(session: AsyncSession, now: datetime, *, limit: int = 500
 async def tax_code_uses(session: AsyncSession, tax_code_id: str) -> list[str]:
     """Names of the rate cards with this tax code in subscriptions that go on, up to NAMED_MAX."""
     plan_ids = await plan_versions_using_tax_code(session, tax_code_id)
-    # A subscription is a copy of its plan; terms that were made for one customer stand on no plan.
-    of_its_own = col(SubscriptionRow.plan_id).is_(None) & cast(SubscriptionRow.phases, String).contains(tax_code_id)
+    # A subscription is a copy of its plan; terms that were made for one customer, or edited, are not.
+    departed = or_(col(SubscriptionRow.plan_id).is_(None), col(SubscriptionRow.edited_at).is_not(None))
+    of_its_own = departed & cast(SubscriptionRow.phases, String).contains(tax_code_id)
     statement = (
         select(SubscriptionRow)
         .where(or_(col(SubscriptionRow.plan_id).in_(plan_ids), of_its_own))

@@ -29,6 +29,7 @@ def scheduled(phases: Sequence[Phase], start: datetime, starting_phase: str | No
                 "key": phase.key,
                 "name": phase.name,
                 "description": phase.description,
+                "duration": phase.duration,
                 "from": start.isoformat(),
                 "to": None if end is None else end.isoformat(),
                 "items": [

@@ -1,4 +1,4 @@
-"""Verbs: subscribe, change, cancel, take back, delete. One subscription at a time per customer.
+"""Verbs: subscribe, edit, change, cancel, take back, delete. One subscription at a time per customer.
 
 Before something that costs money begins, the customer has to be ready to pay for it. Whether they are is asked outside
 of any transaction (`PaymentReadiness` may call Stripe), so the verbs that need it take the `SubscriptionDesk`.
@@ -12,22 +12,27 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from dashboard.catalog.plan_views import Plan
+from dashboard.catalog.plan_errors import PlanNotPublishable
+from dashboard.catalog.plan_inputs import CustomPlan, PhaseInput
+from dashboard.catalog.plan_views import Plan, RateCard
 from dashboard.catalog.plans import custom_plan, get_plan
 from dashboard.catalog.status import PlanStatus
 from dashboard.customers.queries import live_customer
 from dashboard.kit.calendar import cut_to_seconds
 from dashboard.kit.database import Actor, Database, Work
+from dashboard.kit.errors import InvalidInput, MeterdeskError
 from dashboard.kit.ids import new_id
 from dashboard.kit.locks import lock_until_commit
+from dashboard.subscriptions.editing import Calendar
 from dashboard.subscriptions.errors import (
     AlreadySubscribed,
     BillingSetupInvalid,
+    EditNotPossible,
     PlanNotActive,
     SubscriptionStateConflict,
     TimingNotPossible,
 )
-from dashboard.subscriptions.inputs import ChangeSubscription, CreateSubscription
+from dashboard.subscriptions.inputs import AddItem, ChangeSubscription, CreateSubscription, EditSubscription
 from dashboard.subscriptions.queries import find_row, subscription_of
 from dashboard.subscriptions.schedule import billing_period_at, scheduled
 from dashboard.subscriptions.status import SubscriptionStatus, subscription_status
@@ -109,6 +114,40 @@ async def change_subscription(
         row.next_id = new.id
         _tell(work, row, "subscription.changed", to=new.id, at=end.isoformat())
         return subscription_of(row, work.now), new
+
+
+async def edit_subscription(
+    desk: SubscriptionDesk, actor: Actor, subscription_id: str, wanted: EditSubscription
+) -> Subscription:
+    """Changes items and phases of a running subscription, now or with its next billing period; all or nothing.
+
+    Raises SubscriptionNotFound, SubscriptionStateConflict, TimingNotPossible, BillingSetupInvalid, EditsScheduled, and
+    EditNotPossible; fields name the operation (`operations.2`).
+    """
+    async with desk.database.read() as session:
+        row = await find_row(session, subscription_id)
+        added = await _added_cards(session, row, wanted, desk.database.clock.now())
+    if any(card.price is not None for card in added.values()):
+        await _refuse_unready(desk, row.customer_id)
+    async with desk.database.transaction(actor) as work:
+        row = await _running(work, subscription_id)
+        # What was judged a moment ago may have been archived since.
+        added = await _added_cards(work.session, row, wanted, work.now)
+        at = _end(row, wanted.timing, work.now)
+        calendar = Calendar(row.phases, row.active_from, work.now, at)
+        for number, operation in enumerate(wanted.operations):
+            try:
+                calendar.apply(operation, added.get(number))
+            except MeterdeskError as error:
+                error.fields = {f"operations.{number}": error.message}
+                raise
+        calendar.check()
+        if calendar.phases != row.phases:
+            row.phases = calendar.phases
+            row.edited_at = row.updated_at = row.sync_at = work.now
+            done = [operation.op for operation in wanted.operations]
+            _tell(work, row, "subscription.edited", operations=done, at=at.isoformat())
+        return subscription_of(row, work.now)
 
 
 async def cancel_subscription(work: Work, subscription_id: str, timing: str | datetime = "immediate") -> Subscription:
@@ -236,9 +275,44 @@ def _finished_draft(plan: Plan) -> Plan:
     return plan
 
 
+async def _added_cards(
+    session: AsyncSession, row: SubscriptionRow, wanted: EditSubscription, now: datetime
+) -> dict[int, RateCard]:
+    """By number of the operation, the rate cards that an edit adds. They are judged as those of a plan are."""
+    adding = {n: one.rate_card for n, one in enumerate(wanted.operations) if isinstance(one, AddItem)}
+    if not adding:
+        return {}
+    # Each in a phase of its own: one may be added to several phases, under one key.
+    last = len(adding) - 1
+    phases = tuple(
+        PhaseInput(key=f"phase_{n}", name=card.name, duration=None if n == last else "P1M", rate_cards=(card,))
+        for n, card in enumerate(adding.values())
+    )
+    terms = CustomPlan(name=row.name, currency=row.currency, billing_cadence=row.billing_cadence, phases=phases)
+    try:
+        plan = await custom_plan(session, terms, now=now)
+    except InvalidInput as error:
+        places = {f"phases.{n}.rate_cards.0": f"operations.{number}.rate_card" for n, number in enumerate(adding)}
+        fields = {_in_place(field, places): sentence for field, sentence in error.fields.items()}
+        if not isinstance(error, PlanNotPublishable):
+            error.fields = fields
+            raise
+        # The catalog names what it found first last.
+        raise EditNotPossible(list(fields.values())[-1], fields=fields, details=error.details) from None
+    return {number: phase.rate_cards[0] for number, phase in zip(adding, plan.phases, strict=True)}
+
+
+def _in_place(field: str, places: dict[str, str]) -> str:
+    found = next((place for place in places if field == place or field.startswith(f"{place}.")), None)
+    return field if found is None else places[found] + field.removeprefix(found)
+
+
 async def _check_readiness(desk: SubscriptionDesk, customer_id: str, plan: Plan) -> None:
-    if not any(card.price is not None for phase in plan.phases for card in phase.rate_cards):
-        return
+    if any(card.price is not None for phase in plan.phases for card in phase.rate_cards):
+        await _refuse_unready(desk, customer_id)
+
+
+async def _refuse_unready(desk: SubscriptionDesk, customer_id: str) -> None:
     lacking = await desk.readiness(customer_id)
     if lacking is not None:
         raise BillingSetupInvalid(f"Invalid billing setup: {lacking[0]}", remedy=lacking[1])

@@ -12,8 +12,8 @@ _UNSYNCED = text("sync_at IS NOT NULL")
 
 
 class SubscriptionRow(Row, table=True):
-    """One subscription. `phases` is the copy of the plan in the calendar; `sync_at` is when its lines for billing have
-    to be made next (null: never again)."""
+    """One subscription. `phases` is the copy of the plan in the calendar, `edited_at` when it last departed from it;
+    `sync_at` is when its lines for billing have to be made next (null: never again)."""
 
     __tablename__ = "subscription"
     __table_args__ = (
@@ -40,6 +40,7 @@ class SubscriptionRow(Row, table=True):
     previous_id: str | None = None
     next_id: str | None = None
     metadata_: dict[str, str] = Field(sa_type=JsonDocument, sa_column_kwargs={"name": "metadata"})
+    edited_at: datetime | None = Field(default=None, sa_type=Timestamp)
     sync_at: datetime | None = Field(default=None, sa_type=Timestamp)
     created_at: datetime = Field(sa_type=Timestamp)
     updated_at: datetime = Field(sa_type=Timestamp)

@@ -71,6 +71,9 @@ GOOD: dict[str, Any] = {
     f"POST {V1}/stripe/checkout/sessions": {"customer": {"key": "acme"}, "options": HOSTED},
     f"POST {V1}/subjects": [{"key": "acme-api", "displayName": "ACME"}],
     f"POST {V1}/subscriptions": {"plan": {"key": "free"}, "customerKey": "globex"},
+    f"PATCH {V1}/subscriptions/{{subscriptionId}}": {
+        "customizations": [{"op": "add_item", "phaseKey": "only", "rateCard": FEE_V1 | {"key": "support"}}],
+    },
     f"POST {V1}/subscriptions/{{subscriptionId}}/cancel": {"timing": LATER},
     f"POST {V1}/subscriptions/{{subscriptionId}}/change": {"plan": {"key": "free"}, "timing": LATER},
     f"POST {V1}/subscriptions/{{subscriptionId}}/migrate": {"timing": LATER},

@@ -108,6 +108,69 @@ async def test_v3_subscribes_by_ids(api: ApiHouse) -> None:
     assert moved["next"]["plan"]["version"] == 2
 
 
+async def test_a_subscription_is_edited_in_place(api: ApiHouse) -> None:
+    await paying_customer(api)
+    await published_plan(api)
+    made = await api.ok("POST", "/api/v1/subscriptions", {"plan": {"key": "pro"}, "customerKey": "acme"})
+    path = f"/api/v1/subscriptions/{made['id']}"
+    price = {"type": "flat", "amount": "49", "paymentTerm": "in_advance"}
+    dearer = {"type": "flat_fee", "key": "fee", "name": "Fee", "billingCadence": "P1M", "price": price}
+    add = {"op": "add_item", "phaseKey": "only", "rateCard": dearer}
+    edited = await api.ok("PATCH", path, {"customizations": [add], "timing": "next_billing_cycle"})
+    assert (edited["id"], edited["plan"]["key"], edited["status"]) == (made["id"], "pro", "active")
+    (phase,) = (await api.ok("GET", path))["phases"]
+    assert [one["price"]["amount"] for one in phase["items"]] == ["29"]
+    now, later = phase["itemTimelines"]["fee"]
+    assert (now["activeTo"], later["price"]["amount"]) == (later["activeFrom"], "49")
+    in_v3 = await api.ok("GET", f"{V3}/subscriptions/{made['id']}")
+    assert len(in_v3["phases"][0]["items"]) == 2
+    await api.ok("PATCH", path, {"customizations": [{"op": "unschedule_edit"}]})
+    assert len((await api.ok("GET", path))["phases"][0]["itemTimelines"]["fee"]) == 1
+    new_phase = {"key": "next", "name": "Next", "startAfter": "P1Y"}
+    phases = [{"op": "add_phase", "phase": new_phase}, add | {"phaseKey": "next"}]
+    await api.ok(
+        "PATCH", path, {"customizations": [*phases, {"op": "stretch_phase", "phaseKey": "only", "extendBy": "P1M"}]}
+    )
+    assert [one["key"] for one in (await api.ok("GET", path))["phases"]] == ["only", "next"]
+    await api.ok("PATCH", path, {"customizations": [{"op": "remove_phase", "phaseKey": "next", "shift": "prev"}]})
+
+
+async def test_an_edit_that_is_not_possible_says_which_operation_and_why(api: ApiHouse) -> None:
+    await paying_customer(api)
+    await published_plan(api)
+    made = await api.ok("POST", "/api/v1/subscriptions", {"plan": {"key": "pro"}, "customerKey": "acme"})
+    path = f"/api/v1/subscriptions/{made['id']}"
+    remove = {"op": "remove_item", "phaseKey": "only", "itemKey": "fee"}
+    free = {"type": "flat_fee", "key": "free", "name": "Free", "billingCadence": "P1M", "price": None}
+    discounted = {"key": "n", "name": "N", "startAfter": "P1Y", "discounts": {"percentage": {"percentage": 10}}}
+    for place, operations in (
+        ("customizations.0", [{"op": "remove_item", "phaseKey": "only", "itemKey": "nothing"}]),
+        (
+            "customizations.1.rateCard.key",
+            [
+                {"op": "unschedule_edit"},
+                {"op": "add_item", "phaseKey": "only", "rateCard": free | {"featureKey": "seats"}},
+            ],
+        ),
+        ("customizations.0.phase.discounts", [{"op": "add_phase", "phase": discounted}]),
+        ("request", [remove]),
+        ("customizations", []),
+    ):
+        problem = await api.refused(400, "PATCH", path, {"customizations": operations})
+        assert place in {one["field"] for one in problem["extensions"]["validationErrors"]}
+    timed = {"customizations": [remove], "timing": "2026-06-01T00:00:00Z"}
+    problem = await api.refused(400, "PATCH", path, timed)
+    assert problem["extensions"]["validationErrors"][0]["field"] == "timing"
+    later = {
+        "customizations": [{"op": "add_item", "phaseKey": "only", "rateCard": free}],
+        "timing": "next_billing_cycle",
+    }
+    await api.ok("PATCH", path, later)
+    await api.ok("PATCH", path, later)
+    problem = await api.refused(409, "PATCH", path, later | {"timing": "immediate"})
+    assert problem["extensions"]["code"] == "subscription_edits_scheduled"
+
+
 async def test_who_cannot_pay_cannot_subscribe_to_what_costs_money(api: ApiHouse) -> None:
     await api.install()
     await api.customer(key="acme", currency="USD")

@@ -27,12 +27,13 @@ from dashboard.catalog.plans import create_plan, publish_plan
 from dashboard.customers.views import Customer
 from dashboard.kit.database import Database
 from dashboard.kit.inputs import parse_input
-from dashboard.subscriptions.inputs import ChangeSubscription, CreateSubscription
+from dashboard.subscriptions.inputs import ChangeSubscription, CreateSubscription, EditSubscription
 from dashboard.subscriptions.service import (
     SubscriptionDesk,
     cancel_subscription,
     change_subscription,
     create_subscription,
+    edit_subscription,
     restore_subscription,
     unschedule_cancelation,
 )
@@ -121,6 +122,15 @@ class Story:
         _, new = await change_subscription(self.desk, ANN, subscription.id, wanted)
         await sync_due_subscriptions(self.house.desk)
         return new
+
+    async def edit(
+        self, subscription: Subscription, *operations: dict[str, Any], timing: str = "immediate"
+    ) -> Subscription:
+        """Somebody edits it in place."""
+        wanted = parse_input(EditSubscription, {"operations": operations, "timing": timing})
+        edited = await edit_subscription(self.desk, ANN, subscription.id, wanted)
+        await sync_due_subscriptions(self.house.desk)
+        return edited
 
     async def cancel(self, subscription: Subscription, timing: Any = "immediate") -> Subscription:
         async with self.house.database.transaction(ANN) as work:

@@ -1,5 +1,7 @@
 """v1's subscriptions: as they are sent, and as they are answered."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
@@ -17,9 +19,11 @@ from dashboard.api.shapes import (
 )
 from dashboard.api.v1.base import V1Model
 from dashboard.api.v1.plans import CustomPlanBody
-from dashboard.api.v1.price_shapes import discounts_to_v1
-from dashboard.api.v1.rate_card_shapes import price_of_card, tax_to_v1
+from dashboard.api.v1.price_shapes import DiscountsBody, discounts_to_v1
+from dashboard.api.v1.rate_card_shapes import RateCardBody, price_of_card, rate_card_from_v1, tax_to_v1
 from dashboard.catalog.price_json import discounts_to_json
+from dashboard.kit.errors import InvalidInput
+from dashboard.subscriptions.inputs import OPERATIONS_MAX
 from dashboard.subscriptions.views import Subscription, SubscriptionItem, SubscriptionPhase
 
 Timing = Literal["immediate", "next_billing_cycle"] | Time
@@ -67,6 +71,96 @@ class MigrateBody(V1Model):
     billing_anchor: Time | None = None
 
 
+class AddItemBody(V1Model):
+    """`EditSubscriptionAddItem`."""
+
+    op: Literal["add_item"]
+    phase_key: str
+    rate_card: RateCardBody
+
+
+class RemoveItemBody(V1Model):
+    """`EditSubscriptionRemoveItem`."""
+
+    op: Literal["remove_item"]
+    phase_key: str
+    item_key: str
+
+
+class NewPhaseBody(V1Model):
+    """`SubscriptionPhaseCreate`."""
+
+    key: ResourceKey
+    name: Name
+    description: Description | None = None
+    start_after: str | None
+    duration: str | None = None
+    discounts: DiscountsBody | None = None
+
+
+class AddPhaseBody(V1Model):
+    """`EditSubscriptionAddPhase`."""
+
+    op: Literal["add_phase"]
+    phase: NewPhaseBody
+
+
+class RemovePhaseBody(V1Model):
+    """`EditSubscriptionRemovePhase`."""
+
+    op: Literal["remove_phase"]
+    phase_key: str
+    shift: Literal["next", "prev"]
+
+
+class StretchPhaseBody(V1Model):
+    """`EditSubscriptionStretchPhase`."""
+
+    op: Literal["stretch_phase"]
+    phase_key: str
+    extend_by: str
+
+
+class UnscheduleEditBody(V1Model):
+    """`EditSubscriptionUnscheduleEdit`."""
+
+    op: Literal["unschedule_edit"]
+
+
+class EditBody(V1Model):
+    """`SubscriptionEdit`."""
+
+    customizations: Annotated[
+        list[
+            Annotated[
+                AddItemBody | RemoveItemBody | AddPhaseBody | RemovePhaseBody | StretchPhaseBody | UnscheduleEditBody,
+                Field(discriminator="op"),
+            ]
+        ],
+        Field(max_length=OPERATIONS_MAX),
+    ]
+    timing: Timing = "immediate"
+
+
+def edit_from_v1(body: EditBody) -> dict[str, Any]:
+    """What `EditSubscription` takes. Raises InvalidInput for discounts of a phase, which are not there."""
+    operations = []
+    for number, one in enumerate(body.customizations):
+        operation = one.model_dump(exclude={"rate_card", "phase"})
+        if isinstance(one, AddItemBody):
+            operation["rate_card"] = rate_card_from_v1(one.rate_card)
+        if isinstance(one, AddPhaseBody):
+            if one.phase.discounts is not None and one.phase.discounts.model_dump(exclude_none=True):
+                raise InvalidInput(
+                    "A phase has no discounts of its own.",
+                    remedy="Put them on the rate cards of its items.",
+                    field=f"operations.{number}.phase.discounts",
+                )
+            operation |= one.phase.model_dump(exclude={"discounts"})
+        operations.append(operation)
+    return {"operations": operations, "timing": body.timing}
+
+
 def subscription_to_v1(subscription: Subscription) -> dict[str, Any]:
     """v1's `Subscription`."""
     plan = None
@@ -97,21 +191,21 @@ def subscription_to_v1(subscription: Subscription) -> dict[str, Any]:
     )
 
 
-def expanded_to_v1(subscription: Subscription) -> dict[str, Any]:
-    """v1's `SubscriptionExpanded`: with phases and items."""
+def expanded_to_v1(subscription: Subscription, now: datetime) -> dict[str, Any]:
+    """v1's `SubscriptionExpanded`: with phases and items, those that are in effect `now` first of all."""
     period = subscription.current_period
     aligned = {"from": time_text(period.start), "to": time_text(period.end)} if period else None
     return subscription_to_v1(subscription) | {
         "alignment": without_none([("currentAlignedBillingPeriod", aligned)]),
-        "phases": [_phase_to_v1(phase, subscription) for phase in subscription.phases],
+        "phases": [_phase_to_v1(phase, subscription, now) for phase in subscription.phases],
     }
 
 
-def _phase_to_v1(phase: SubscriptionPhase, subscription: Subscription) -> dict[str, Any]:
-    items = [_item_to_v1(item, subscription) for item in phase.items]
-    timelines: dict[str, list[Any]] = {}
-    for item in items:
-        timelines.setdefault(item["key"], []).append(item)
+def _phase_to_v1(phase: SubscriptionPhase, subscription: Subscription, now: datetime) -> dict[str, Any]:
+    timelines: dict[str, list[SubscriptionItem]] = {}
+    for item in phase.items:
+        timelines.setdefault(item.key, []).append(item)
+    shown = [item for versions in timelines.values() if (item := _shown(phase, versions, now)) is not None]
     return without_none(
         [
             ("id", phase.id),
@@ -120,12 +214,26 @@ def _phase_to_v1(phase: SubscriptionPhase, subscription: Subscription) -> dict[s
             ("description", phase.description),
             ("activeFrom", time_text(phase.active_from)),
             ("activeTo", optional_time(phase.active_to)),
-            ("items", items),
-            ("itemTimelines", timelines),
+            ("items", [_item_to_v1(item, subscription) for item in shown]),
+            (
+                "itemTimelines",
+                {key: [_item_to_v1(item, subscription) for item in one] for key, one in timelines.items()},
+            ),
             ("createdAt", time_text(subscription.created_at)),
             ("updatedAt", time_text(subscription.updated_at)),
         ]
     )
+
+
+def _shown(phase: SubscriptionPhase, versions: Sequence[SubscriptionItem], now: datetime) -> SubscriptionItem | None:
+    """Of the versions of an item the one that `items` has: the last of a phase that is over, the first of one to come,
+    of the present one what is in effect."""
+    if phase.active_to is not None and phase.active_to <= now:
+        return versions[-1]
+    if phase.active_from > now:
+        return versions[0]
+    begun = [one for one in versions if one.active_from <= now]
+    return next((one for one in begun if one.active_to is None or one.active_to > now), None)
 
 
 def _item_to_v1(item: SubscriptionItem, subscription: Subscription) -> dict[str, Any]:

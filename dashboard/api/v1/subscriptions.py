@@ -11,8 +11,10 @@ from dashboard.api.v1.plans import plan_from_v1
 from dashboard.api.v1.subscription_shapes import (
     CancelBody,
     ChangeBody,
+    EditBody,
     MigrateBody,
     NewSubscriptionBody,
+    edit_from_v1,
     expanded_to_v1,
     subscription_to_v1,
 )
@@ -22,7 +24,7 @@ from dashboard.customers.queries import get_customer, live_customer
 from dashboard.kit.errors import InvalidInput
 from dashboard.kit.inputs import parse_input
 from dashboard.subscriptions import queries, service
-from dashboard.subscriptions.inputs import ChangeSubscription, CreateSubscription
+from dashboard.subscriptions.inputs import ChangeSubscription, CreateSubscription, EditSubscription
 from dashboard.subscriptions.status import SubscriptionStatus
 
 router = APIRouter(prefix="/api/v1", tags=["Subscriptions"])
@@ -85,8 +87,18 @@ async def create_subscription(actor: Operator, body: NewSubscriptionBody) -> Res
 async def get_subscription(_: Viewer, subscription_id: UlidAnyCase) -> Response:
     """One subscription with its phases and items."""
     backend = running()
+    now = backend.clock.now()
     async with backend.database.read() as session:
-        return reply(expanded_to_v1(await queries.get_subscription(session, subscription_id, backend.clock.now())))
+        return reply(expanded_to_v1(await queries.get_subscription(session, subscription_id, now), now))
+
+
+@router.patch("/subscriptions/{subscription_id}")
+async def edit_subscription(actor: Operator, subscription_id: UlidAnyCase, body: EditBody) -> Response:
+    """Changes items and phases of a running subscription, now or with the next billing cycle; all or nothing."""
+    with wire_names({"operations": "customizations"}):
+        wanted = parse_input(EditSubscription, edit_from_v1(body))
+        edited = await service.edit_subscription(running().subscriptions, actor, subscription_id, wanted)
+    return reply(subscription_to_v1(edited))
 
 
 @router.delete("/subscriptions/{subscription_id}", status_code=204)
@@ -110,10 +122,11 @@ async def change_subscription(actor: Operator, subscription_id: UlidAnyCase, bod
     if body.billing_anchor is not None:
         raise AnchorStays("The billing anchor cannot change with the plan.", field="billingAnchor")
     wanted = {**_plan(body), "timing": body.timing}
+    backend = running()
     with wire_names(_FIELDS):
         request = parse_input(ChangeSubscription, wanted)
-        old, new = await service.change_subscription(running().subscriptions, actor, subscription_id, request)
-    return reply({"current": subscription_to_v1(old), "next": expanded_to_v1(new)})
+        old, new = await service.change_subscription(backend.subscriptions, actor, subscription_id, request)
+    return reply({"current": subscription_to_v1(old), "next": expanded_to_v1(new, backend.clock.now())})
 
 
 @router.post("/subscriptions/{subscription_id}/migrate")
@@ -138,7 +151,7 @@ async def migrate_subscription(actor: Operator, subscription_id: UlidAnyCase, bo
     with wire_names({"plan_version": "targetVersion"}):
         request = parse_input(ChangeSubscription, wanted)
         old, new = await service.change_subscription(backend.subscriptions, actor, subscription_id, request)
-    return reply({"current": subscription_to_v1(old), "next": expanded_to_v1(new)})
+    return reply({"current": subscription_to_v1(old), "next": expanded_to_v1(new, backend.clock.now())})
 
 
 @router.post("/subscriptions/{subscription_id}/restore", deprecated=True)
