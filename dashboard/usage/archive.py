@@ -18,7 +18,7 @@ from dashboard.usage.archive_files import ArchivedEvent, ArchiveWriter, check_ar
 from dashboard.usage.errors import MeterFilling, NoSuchMonth, UsageStillNeeded
 from dashboard.usage.event_rows import EVENT_COLUMNS, EventRow, ValueRow, identity, value_rows
 from dashboard.usage.event_tables import event_tables_of
-from dashboard.usage.meter_definitions import KnownMeters
+from dashboard.usage.meter_definitions import KnownMeters, meter_definitions
 from dashboard.usage.months import month_bounds, month_of, month_of_time, month_start, month_text
 from dashboard.usage.rollups import store_values
 from dashboard.usage.sql import Sql
@@ -168,7 +168,7 @@ class EventArchive:
         places = [one[0] for one in chunk]
         async with self._writing() as sql:
             await self._tables.lock_meters(sql, alone=True)
-            meters = await self._meters.by_type(sql)
+            meters = self._meters.by_type(await meter_definitions(sql))
             await self._tables.take_back(sql, places, rows)
             values: list[ValueRow] = []
             for place, row in zip(places, rows, strict=True):

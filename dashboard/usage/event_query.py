@@ -4,16 +4,15 @@ SQL adds up whole numbers (values times a million); the few values that do not f
 Where a zone's clocks change inside a window, its two parts are measured apart and put together here.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Context, Decimal
 from typing import Any
 
-from dashboard.usage.errors import MonthArchived
-from dashboard.usage.months import month_start, month_text
-from dashboard.usage.rollups import ADDED_UP, stretches, unrolled_days
-from dashboard.usage.sql import Sql
+from dashboard.usage.rollups import ADDED_UP, stretches
+from dashboard.usage.sql import ValueSql
 from dashboard.usage.taking import SCALE
 from dashboard.usage.times import DAY, MICROSECOND, microseconds, moment
 from dashboard.usage.views import Aggregation, Measurement, MeterQuery, Window
@@ -74,34 +73,57 @@ class _Part:
 _Key = tuple[Bucket | None, str | None, tuple[str, ...]]
 
 
-class MeterReader:
-    """Measures one meter over one connection."""
+UnrolledDays = Callable[[int, int, int], Awaitable[list[int]]]
+"""Of a meter, the days in [first, end) that have values and no daily figures, in order."""
 
-    def __init__(self, sql: Sql, meter_no: int, aggregation: Aggregation) -> None:
+
+class MeterReader:
+    """Reads what was taken out for one meter. It knows daily figures where it is told which days lack them."""
+
+    def __init__(self, sql: ValueSql, meter_no: int, unrolled_days: UnrolledDays | None = None) -> None:
+        self._sql = sql
+        self._meter_no = meter_no
+        self._unrolled_days = unrolled_days
+
+    async def measure(self, aggregation: Aggregation, query: MeterQuery) -> list[Measurement]:
+        """The rows of `query`. Raises QueryInvalid for an unknown zone or too many windows."""
+        return await _Measuring(self._sql, self._meter_no, aggregation, self._unrolled_days).measure(query)
+
+    async def distinct(self, column: str, from_at: datetime | None, to_at: datetime | None) -> list[str]:
+        """The texts that a column of the values has, sorted."""
+        where, parameters = _where(self._sql, self._meter_no, MeterQuery(from_at, to_at))
+        rows = await self._sql.rows(f"SELECT DISTINCT {column} FROM usage_value WHERE {where}", *parameters)
+        return sorted(text for (text,) in rows)
+
+    async def dimension_values(self, name: str, from_at: datetime | None, to_at: datetime | None) -> list[str]:
+        """The values of a dimension, sorted, without the empty one."""
+        texts = await self.distinct("dimensions", from_at, to_at)
+        return sorted({json.loads(text).get(name, "") for text in texts if text} - {""})
+
+
+class _Measuring:
+    """One query while it is answered."""
+
+    def __init__(
+        self, sql: ValueSql, meter_no: int, aggregation: Aggregation, unrolled_days: UnrolledDays | None
+    ) -> None:
         self._sql = sql
         self._meter_no = meter_no
         self._aggregation = aggregation
+        self._unrolled_days = unrolled_days
         self._parts: dict[_Key, _Part] = {}
         self._unrolled: list[int] | None = None
 
     async def measure(self, query: MeterQuery) -> list[Measurement]:
-        """The rows of `query`. Raises QueryInvalid for an unknown zone or too many windows, MonthArchived."""
         if query.subjects == ():
             return []
-        # Before and after: what is archived or brought back meanwhile must not make a quantity smaller unnoticed.
-        await self._refuse_archived(query)
-        rows = await self._measured(query)
-        await self._refuse_archived(query)
-        return rows
-
-    async def _measured(self, query: MeterQuery) -> list[Measurement]:
         bounds = await self._bounds(query)
         if bounds is None or bounds[0] >= bounds[1]:
             return []
         from_at, to_at = bounds
-        if query.rollups and query.subjects is None and self._aggregation in ADDED_UP:
+        if query.rollups and self._unrolled_days and query.subjects is None and self._aggregation in ADDED_UP:
             first, end = microseconds(from_at) // DAY, microseconds(to_at) // DAY + 1
-            self._unrolled = await unrolled_days(self._sql, self._meter_no, first, end)
+            self._unrolled = await self._unrolled_days(self._meter_no, first, end)
         if query.window is None:
             await self._read(query, from_at, to_at, None, None)
         elif query.window is Window.MONTH:
@@ -126,25 +148,10 @@ class MeterReader:
         ]
         return sorted(rows, key=lambda row: (row.from_at, row.subject or "", tuple(row.group_by.values())))
 
-    async def _refuse_archived(self, query: MeterQuery) -> None:
-        found = await self._sql.rows("SELECT DISTINCT month FROM usage_archive ORDER BY 1")
-        months = [
-            month
-            for (month,) in found
-            if (query.to_at is None or month_start(month) < query.to_at)
-            and (query.from_at is None or month_start(month + 1) > query.from_at)
-        ]
-        if months:
-            raise MonthArchived(
-                f"The events of {', '.join(map(month_text, months))} are archived.",
-                remedy=f"Ask from {month_text(months[-1] + 1)} on, or bring them back: `meterdesk events restore`.",
-                field="from",
-            )
-
     async def _bounds(self, query: MeterQuery) -> Bucket | None:
         from_at, to_at = query.from_at, query.to_at
         if from_at is None or to_at is None:
-            where, parameters = self._where(query, None, None)
+            where, parameters = _where(self._sql, self._meter_no, query)
             first, last = (
                 await self._sql.rows(f"SELECT MIN(time), MAX(time) FROM usage_value WHERE {where}", *parameters)
             )[0]
@@ -178,19 +185,19 @@ class MeterReader:
         rolled: bool,
     ) -> None:
         if rolled:
-            where, parameters = self._where(query, from_at, to_at, time="day", length=DAY)
+            where, parameters = _where(self._sql, self._meter_no, query, from_at, to_at, time="day", length=DAY)
             time = f"day * {DAY}"
         else:
-            where, parameters = self._where(query, from_at, to_at)
+            where, parameters = _where(self._sql, self._meter_no, query, from_at, to_at)
             time = "time"
         keys: list[str] = []
         if offset is not None and query.window is not None:
             shift = offset // MICROSECOND
             # Times before 1970 are refused at the door, so plain division is the floor.
-            keys.append(f"({time} + {shift}) / {length_in_microseconds(query.window)}")
+            keys.append(self._sql.quotient(f"({time} + {shift})", length_in_microseconds(query.window)))
         if query.by_subject:
             keys.append("subject")
-        keys += [self._dimension(name) for name in query.group_by]
+        keys += [_dimension(self._sql, name) for name in query.group_by]
 
         def key_of(row: Sequence[Any]) -> _Key:
             position, place = 0, bucket
@@ -219,8 +226,8 @@ class MeterReader:
         sums, ends = "sum" in wanted, "ends" in wanted
         figures = [
             "COUNT(*)",
-            f"SUM(scaled / {SCALE})" if sums else "0",
-            f"SUM(scaled % {SCALE})" if sums else "0",
+            self._sql.total(self._sql.quotient("scaled", SCALE)) if sums else "0",
+            self._sql.total(f"scaled % {SCALE}") if sums else "0",
             "MIN(scaled)" if ends else "NULL",
             "MAX(scaled)" if ends else "NULL",
             "COUNT(exact)" if wanted else "0",
@@ -276,39 +283,45 @@ class MeterReader:
             candidate = (time, seq, value)
             part.latest = candidate if part.latest is None else max(part.latest, candidate, key=lambda c: c[:2])
 
-    def _where(
-        self,
-        query: MeterQuery,
-        from_at: datetime | None,
-        to_at: datetime | None,
-        *,
-        time: str = "time",
-        length: int = 1,
-    ) -> tuple[str, list[Any]]:
-        conditions = ["meter_no = ?"]
-        parameters: list[Any] = [self._meter_no]
-        from_at, to_at = from_at or query.from_at, to_at or query.to_at
-        if query.subjects is not None:
-            conditions.append(f"subject IN ({', '.join('?' * len(query.subjects))})")
-            parameters += query.subjects
-        if from_at is not None:
-            conditions.append(f"{time} >= ?")
-            parameters.append(microseconds(from_at.replace(microsecond=0)) // length)
-        if to_at is not None:
-            conditions.append(f"{time} < ?")
-            parameters.append(microseconds(to_at.replace(microsecond=0)) // length)
-        for name, values in query.filters.items():
-            conditions.append(f"COALESCE({self._dimension(name)}, '') IN ({', '.join('?' * len(values))})")
-            parameters += values
-        return " AND ".join(conditions), parameters
 
-    def _dimension(self, name: str) -> str:
-        # `name` is one of the meter's own dimensions, whose form (letters, digits, underscores) was checked when made.
-        if not name.replace("_", "").isalnum():
-            raise ValueError(name)
-        if self._sql.sqlite:
-            return f"json_extract(NULLIF(dimensions, ''), '$.\"{name}\"')"
-        return f"(NULLIF(dimensions, '')::json ->> '{name}')"
+def _where(
+    sql: ValueSql,
+    meter_no: int,
+    query: MeterQuery,
+    from_at: datetime | None = None,
+    to_at: datetime | None = None,
+    *,
+    time: str = "time",
+    length: int = 1,
+) -> tuple[str, list[Any]]:
+    conditions = ["meter_no = ?"]
+    parameters: list[Any] = [meter_no]
+    from_time, to_time = _in_seconds(from_at or query.from_at), _in_seconds(to_at or query.to_at)
+    if query.subjects is not None:
+        conditions.append(f"subject IN ({', '.join('?' * len(query.subjects))})")
+        parameters += query.subjects
+    if from_time is not None:
+        conditions.append(f"{time} >= ?")
+        parameters.append(from_time // length)
+    if to_time is not None:
+        conditions.append(f"{time} < ?")
+        parameters.append(to_time // length)
+    for name, values in query.filters.items():
+        conditions.append(f"COALESCE({_dimension(sql, name)}, '') IN ({', '.join('?' * len(values))})")
+        parameters += values
+    more_conditions, more_parameters = sql.kept_to(from_time, to_time)
+    return " AND ".join([*conditions, *more_conditions]), [*parameters, *more_parameters]
+
+
+def _dimension(sql: ValueSql, name: str) -> str:
+    # `name` is one of the meter's own dimensions, whose form (letters, digits, underscores) was checked when made.
+    if not name.replace("_", "").isalnum():
+        raise ValueError(name)
+    return sql.dimension(name)
+
+
+def _in_seconds(at: datetime | None) -> int | None:
+    return None if at is None else microseconds(at.replace(microsecond=0))
 
 
 def _unscaled(scaled: int) -> Decimal:

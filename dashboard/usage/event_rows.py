@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from dashboard.usage.extraction import parse_event_data
 from dashboard.usage.taking import Taker
 from dashboard.usage.times import microseconds, moment
-from dashboard.usage.views import StoredEvent, UsageEvent
+from dashboard.usage.views import EventFilter, StoredEvent, UsageEvent
 
 EVENT_COLUMNS = "seq, event_id, source, type, subject, time, data, ingested_at"
 
@@ -88,3 +88,36 @@ def stored_event(row: Any) -> StoredEvent:
     seq, event_id, source, type_, subject, time, data, ingested_at = row
     stored = moment(ingested_at)
     return StoredEvent(seq, UsageEvent(event_id, source, type_, subject, moment(time), data, stored), stored)
+
+
+def new_in_each(batches: Sequence[Sequence[UsageEvent]], places: Sequence[int | None]) -> list[int]:
+    """How many events of each batch were new; `places` are those of all of them, None for a repeat."""
+    counts, start = [], 0
+    for batch in batches:
+        end = start + len(batch)
+        counts.append(sum(place is not None for place in places[start:end]))
+        start = end
+    return counts
+
+
+def event_conditions(wanted: EventFilter) -> tuple[list[str], list[Any]]:
+    """The conditions that a list of events has, and their parameters."""
+    pairs: list[tuple[str, Any]] = [
+        ("subject = ?", wanted.subject),
+        ("type = ?", wanted.type),
+        ("event_id = ?", wanted.id),
+        ("seq < ?", wanted.before),
+    ]
+    for condition, at in (
+        ("time >= ?", wanted.from_at),
+        ("time < ?", wanted.to_at),
+        ("ingested_at >= ?", wanted.ingested_from),
+        ("ingested_at < ?", wanted.ingested_to),
+    ):
+        pairs.append((condition, None if at is None else microseconds(at)))
+    conditions = [condition for condition, value in pairs if value is not None]
+    parameters = [value for _, value in pairs if value is not None]
+    if wanted.subjects:
+        conditions.append(f"subject IN ({', '.join('?' * len(wanted.subjects))})")
+        parameters += wanted.subjects
+    return conditions, parameters

@@ -1,6 +1,7 @@
 """Meters as the event store keeps them, and as ingest uses them."""
 
 import json
+from collections.abc import Iterable
 
 from dashboard.usage.event_rows import CountingMeter
 from dashboard.usage.event_store import MeterDefinition
@@ -13,16 +14,15 @@ MetersByType = dict[str, list[CountingMeter]]
 
 
 class KnownMeters:
-    """Meters by the type of events they count, read again only when the table has others than before."""
+    """Meters by the type of events they count, made again only when there are others than before."""
 
     def __init__(self) -> None:
         self._stamp: tuple[tuple[int, str], ...] = ()
         self._by_type: MetersByType = {}
 
-    async def by_type(self, sql: Sql) -> MetersByType:
-        """The meters as of this transaction."""
-        rows = await sql.rows("SELECT meter_no, definition FROM usage_meter ORDER BY 1")
-        stamp = tuple((number, text) for number, text in rows)
+    def by_type(self, numbered: Iterable[tuple[int, str]]) -> MetersByType:
+        """The meters of these numbers and definitions."""
+        stamp = tuple(numbered)
         if stamp != self._stamp:
             by_type: MetersByType = {}
             for number, text in stamp:
@@ -30,6 +30,12 @@ class KnownMeters:
                 by_type.setdefault(definition.event_type, []).append(counting_meter(number, definition))
             self._stamp, self._by_type = stamp, by_type
         return self._by_type
+
+
+async def meter_definitions(sql: Sql) -> list[tuple[int, str]]:
+    """The number and definition of every meter as of this transaction."""
+    rows = await sql.rows("SELECT meter_no, definition FROM usage_meter ORDER BY 1")
+    return [(number, text) for number, text in rows]
 
 
 def counting_meter(number: int, definition: MeterDefinition) -> CountingMeter:

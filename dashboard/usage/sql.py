@@ -1,10 +1,34 @@
-"""Plain statements over one connection, with `?` for parameters on both databases."""
+"""Plain statements over one connection, with `?` for parameters, and the few words in which databases differ."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+class ValueSql(Protocol):
+    """Questions about `usage_value`, in the words of one database."""
+
+    async def rows(self, statement: str, *parameters: Any) -> list[Any]:
+        """What a query answers."""
+        ...
+
+    def quotient(self, dividend: str, divisor: int) -> str:
+        """Whole numbers divided, without the rest."""
+        ...
+
+    def total(self, expression: str) -> str:
+        """The sum of whole numbers."""
+        ...
+
+    def dimension(self, name: str) -> str:
+        """The value of a dimension; NULL or empty where it is missing."""
+        ...
+
+    def kept_to(self, from_time: int | None, to_time: int | None) -> tuple[list[str], list[Any]]:
+        """More conditions (and their parameters) for values of [from_time, to_time)."""
+        ...
 
 
 class Sql:
@@ -38,6 +62,28 @@ class Sql:
             for row in rows:
                 await copy.write_row(row)
 
+    def quotient(self, dividend: str, divisor: int) -> str:
+        """See `ValueSql`."""
+        return f"{dividend} / {divisor}"
+
+    def total(self, expression: str) -> str:
+        """See `ValueSql`."""
+        return f"SUM({expression})"
+
+    def dimension(self, name: str) -> str:
+        """See `ValueSql`."""
+        if self.sqlite:
+            return f"json_extract(NULLIF(dimensions, ''), '$.\"{name}\"')"
+        return f"(NULLIF(dimensions, '')::json ->> '{name}')"
+
+    def kept_to(self, from_time: int | None, to_time: int | None) -> tuple[list[str], list[Any]]:
+        """See `ValueSql`."""
+        return [], []
+
     def _adapt(self, statement: str) -> str:
-        # psycopg takes %s for parameters, so a plain per cent sign is doubled first.
-        return statement if self.sqlite else statement.replace("%", "%%").replace("?", "%s")
+        return statement if self.sqlite else with_percent_marks(statement)
+
+
+def with_percent_marks(statement: str) -> str:
+    """`statement` for a driver that takes `%s` for parameters, so that a plain per cent sign is doubled first."""
+    return statement.replace("%", "%%").replace("?", "%s")

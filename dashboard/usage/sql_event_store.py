@@ -1,20 +1,34 @@
 """The event store on SQLite (embedded) and PostgreSQL (scale-out)."""
 
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from functools import partial
 
 from dashboard.kit.database import SYSTEM, Database
-from dashboard.usage.errors import MeterFilling
+from dashboard.usage.errors import MeterFilling, MonthArchived
 from dashboard.usage.event_query import MeterReader
-from dashboard.usage.event_rows import EVENT_COLUMNS, ValueRow, event_rows, stored_event, value_rows
+from dashboard.usage.event_rows import (
+    EVENT_COLUMNS,
+    ValueRow,
+    event_conditions,
+    event_rows,
+    new_in_each,
+    stored_event,
+    value_rows,
+)
 from dashboard.usage.event_store import MeterDefinition
 from dashboard.usage.event_tables import event_tables_of
 from dashboard.usage.grouped_writer import GroupedWriter
-from dashboard.usage.meter_definitions import KnownMeters, counting_meter, definition_from_text, definition_to_text
-from dashboard.usage.rollups import forget_rollups, open_all_days, roll_up_some, store_values
+from dashboard.usage.meter_definitions import (
+    KnownMeters,
+    counting_meter,
+    definition_from_text,
+    definition_to_text,
+    meter_definitions,
+)
+from dashboard.usage.months import month_start, month_text
+from dashboard.usage.rollups import forget_rollups, open_all_days, roll_up_some, store_values, unrolled_days
 from dashboard.usage.sql import Sql
 from dashboard.usage.times import DAY, microseconds
 from dashboard.usage.views import EventFilter, Measurement, MeterQuery, StoredEvent, UsageEvent
@@ -81,45 +95,35 @@ class SqlEventStore:
     async def measure(self, definition: MeterDefinition, query: MeterQuery) -> list[Measurement]:
         async with self._reading() as sql:
             number = await self._meter_number(sql, definition.meter_id)
-            if number is None:
+            if number is None or query.subjects == ():
                 return []
-            return await MeterReader(sql, number, definition.aggregation).measure(query)
+            # Before and after: what is archived or brought back meanwhile must not make a quantity smaller unnoticed.
+            await _refuse_archived(sql, query)
+            reader = MeterReader(sql, number, partial(unrolled_days, sql))
+            rows = await reader.measure(definition.aggregation, query)
+            await _refuse_archived(sql, query)
+            return rows
 
     async def subjects(self, meter_id: str, from_at: datetime | None, to_at: datetime | None) -> list[str]:
-        return await self._distinct(meter_id, "subject", from_at, to_at)
+        async with self._reading() as sql:
+            number = await self._meter_number(sql, meter_id)
+            return [] if number is None else await MeterReader(sql, number).distinct("subject", from_at, to_at)
 
     async def dimension_values(
         self, meter_id: str, name: str, from_at: datetime | None, to_at: datetime | None
     ) -> list[str]:
-        texts = await self._distinct(meter_id, "dimensions", from_at, to_at)
-        found = {json.loads(text).get(name, "") if text else "" for text in texts}
-        return sorted(found - {""})
+        async with self._reading() as sql:
+            number = await self._meter_number(sql, meter_id)
+            return [] if number is None else await MeterReader(sql, number).dimension_values(name, from_at, to_at)
 
     async def list_events(self, wanted: EventFilter) -> list[StoredEvent]:
         if wanted.subjects == ():
             return []
-        conditions, parameters = _event_conditions(wanted)
+        conditions, parameters = event_conditions(wanted)
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         statement = f"SELECT {EVENT_COLUMNS} FROM usage_event {where} ORDER BY seq DESC LIMIT ?"
         async with self._reading() as sql:
             return [stored_event(row) for row in await sql.rows(statement, *parameters, wanted.limit)]
-
-    async def _distinct(
-        self, meter_id: str, column: str, from_at: datetime | None, to_at: datetime | None
-    ) -> list[str]:
-        conditions, parameters = ["meter_no = ?"], []
-        if from_at is not None:
-            conditions.append("time >= ?")
-            parameters.append(microseconds(from_at))
-        if to_at is not None:
-            conditions.append("time < ?")
-            parameters.append(microseconds(to_at))
-        async with self._reading() as sql:
-            number = await self._meter_number(sql, meter_id)
-            if number is None:
-                return []
-            statement = f"SELECT DISTINCT {column} FROM usage_value WHERE {' AND '.join(conditions)}"
-            return sorted(row[0] for row in await sql.rows(statement, number, *parameters))
 
     async def _write(self, batches: Sequence[Sequence[UsageEvent]]) -> list[int]:
         now = self._database.clock.now()
@@ -128,19 +132,14 @@ class SqlEventStore:
             await self._make_room([row.time for row in rows], now)
         async with self._writing() as sql:
             await self._tables.lock_meters(sql, alone=False)
-            meters = await self._meters.by_type(sql)
+            meters = self._meters.by_type(await meter_definitions(sql))
             places = await self._tables.insert_events(sql, rows)
             values: list[ValueRow] = []
             for place, row in zip(places, rows, strict=True):
                 if place is not None and (counting := meters.get(row.type)):
                     values.extend(value_rows(place, row.subject, row.time, row.data, counting))
             await store_values(self._tables, sql, values)
-        counts, start = [], 0
-        for batch in batches:
-            end = start + len(batch)
-            counts.append(sum(place is not None for place in places[start:end]))
-            start = end
-        return counts
+        return new_in_each(batches, places)
 
     async def _make_room(self, times: Sequence[int], now: datetime) -> None:
         missing = self._tables.missing_months(times, now)
@@ -199,23 +198,17 @@ class SqlEventStore:
             yield Sql(await session.connection(), sqlite=self._sqlite)
 
 
-def _event_conditions(wanted: EventFilter) -> tuple[list[str], list[Any]]:
-    pairs: list[tuple[str, Any]] = [
-        ("subject = ?", wanted.subject),
-        ("type = ?", wanted.type),
-        ("event_id = ?", wanted.id),
-        ("seq < ?", wanted.before),
+async def _refuse_archived(sql: Sql, query: MeterQuery) -> None:
+    found = await sql.rows("SELECT DISTINCT month FROM usage_archive ORDER BY 1")
+    months = [
+        month
+        for (month,) in found
+        if (query.to_at is None or month_start(month) < query.to_at)
+        and (query.from_at is None or month_start(month + 1) > query.from_at)
     ]
-    for condition, at in (
-        ("time >= ?", wanted.from_at),
-        ("time < ?", wanted.to_at),
-        ("ingested_at >= ?", wanted.ingested_from),
-        ("ingested_at < ?", wanted.ingested_to),
-    ):
-        pairs.append((condition, None if at is None else microseconds(at)))
-    conditions = [condition for condition, value in pairs if value is not None]
-    parameters = [value for _, value in pairs if value is not None]
-    if wanted.subjects:
-        conditions.append(f"subject IN ({', '.join('?' * len(wanted.subjects))})")
-        parameters += wanted.subjects
-    return conditions, parameters
+    if months:
+        raise MonthArchived(
+            f"The events of {', '.join(map(month_text, months))} are archived.",
+            remedy=f"Ask from {month_text(months[-1] + 1)} on, or bring them back: `meterdesk events restore`.",
+            field="from",
+        )
