@@ -11,12 +11,11 @@ from dashboard.catalog.plan_views import Phase, RateCard, RateCardTax, RateCardT
 from dashboard.catalog.price_json import conversion_from_json, discounts_from_json, price_from_json
 from dashboard.kit.durations import Duration
 from dashboard.kit.errors import InvalidInput
-from dashboard.kit.inputs import Input
+from dashboard.kit.inputs import CurrencyCode, Input
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:_[a-z0-9]+)*$", min_length=1, max_length=64)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Description = Annotated[str, StringConstraints(max_length=1024)]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 
 def _duration(text: str) -> str:
@@ -93,7 +92,7 @@ class CustomPlan(Input):
 
     name: Name
     description: Description | None = None
-    currency: Currency
+    currency: CurrencyCode
     billing_cadence: DurationText
     pro_rating_enabled: bool = True
     settlement_mode: Literal["credit_then_invoice", "credit_only"] = "credit_then_invoice"

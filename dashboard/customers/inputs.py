@@ -8,8 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, fiel
 
 from dashboard.customers.views import Address
 from dashboard.kit.countries import known_countries
-from dashboard.kit.currencies import UnknownCurrency, currency
-from dashboard.kit.inputs import Input
+from dashboard.kit.inputs import CurrencyCode, Input
 
 NAME_LENGTH_MAX = 256
 KEY_LENGTH_MAX = 256
@@ -33,15 +32,6 @@ def _known_country(value: str | None) -> str | None:
     if all(country.code != code for country in known_countries()):
         raise ValueError(f"“{value}” is not a country; use a two-letter code such as US or DE.")
     return code
-
-
-def _known_currency(value: str | None) -> str | None:
-    if value is None:
-        return None
-    try:
-        return currency(value).code
-    except UnknownCurrency as error:
-        raise ValueError(error.for_people()) from None
 
 
 def _email(value: str | None) -> str | None:
@@ -69,7 +59,7 @@ Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH_MAX)]
 OptionalText = Annotated[Annotated[str, Field(max_length=TEXT_LENGTH_MAX)] | None, EmptyIsNone]
 OptionalName = Annotated[Annotated[str, Field(max_length=NAME_LENGTH_MAX)] | None, EmptyIsNone]
 OptionalCountry = Annotated[str | None, EmptyIsNone, AfterValidator(_known_country)]
-OptionalCurrency = Annotated[str | None, EmptyIsNone, AfterValidator(_known_currency)]
+OptionalCurrency = Annotated[CurrencyCode | None, EmptyIsNone]
 OptionalEmail = Annotated[str | None, EmptyIsNone, AfterValidator(_email)]
 Metadata = Annotated[
     dict[

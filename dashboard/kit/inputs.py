@@ -1,10 +1,11 @@
 """The base of every `inputs.py`: what one may ask for, validated once, for screens and API alike."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from dashboard.kit.currencies import UnknownCurrency, currency
 from dashboard.kit.errors import InvalidInput
 
 
@@ -13,6 +14,16 @@ class Input(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
+
+def _known_currency(code: str) -> str:
+    try:
+        return currency(code).code
+    except UnknownCurrency as error:
+        raise ValueError(error.for_people()) from None
+
+
+CurrencyCode = Annotated[str, AfterValidator(_known_currency)]
+"""A code of money, in either case. ISO 4217 has others too: for tests (XTS), for nothing (XXX), for gold (XAU)."""
 
 Wanted = TypeVar("Wanted", bound=BaseModel)
 

@@ -11,7 +11,7 @@ from dashboard.kit.crypto import SecretBox, SecretKeyMismatch, load_or_make_secr
 from dashboard.kit.database import SYSTEM, AuditEntry, Database, Work
 from dashboard.kit.errors import InvalidInput
 from dashboard.kit.ids import is_id, new_id
-from dashboard.kit.inputs import Input, parse_input
+from dashboard.kit.inputs import CurrencyCode, Input, parse_input
 from dashboard.kit.paging import Cursor, PageRequest
 
 METADATA = MetaData()
@@ -166,3 +166,18 @@ def test_input_names_every_field_that_needs_another_look():
     with pytest.raises(InvalidInput) as refusal:
         parse_input(Wanted, {"days": "many", "surprise": 1})
     assert set(refusal.value.fields) == {"name", "days", "surprise"}
+
+
+class Priced(Input):
+    currency: CurrencyCode
+
+
+@pytest.mark.parametrize("code", ["XXX", "XTS", "XAU", "XDR", "ABC", "$", ""])
+def test_a_code_that_is_no_money_is_refused_on_its_field(code):
+    with pytest.raises(InvalidInput) as refusal:
+        parse_input(Priced, {"currency": code})
+    assert "currency" in refusal.value.fields
+
+
+def test_money_is_known_in_either_case():
+    assert parse_input(Priced, {"currency": "eur"}).currency == "EUR"

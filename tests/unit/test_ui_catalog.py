@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.catalog.plan_inputs import RateCardInput
+from dashboard.catalog.plan_inputs import CreatePlan, RateCardInput
 from dashboard.catalog.plan_json import rate_card_from_json, rate_card_to_json
 from dashboard.catalog.plan_views import Plan, RateCard, RateCardType
 from dashboard.catalog.price_rules import BadPrice
@@ -291,3 +291,8 @@ def test_what_falls_due_is_told_by_day_with_usage_as_far_as_it_is_known() -> Non
     assert days[0].total == "$43.00 so far"
     assert {line.amount for line in days[1].lines} == {"$31.00", "by usage"}
     assert days[1].total == "$31.00 + usage"
+
+
+def test_a_plan_is_priced_in_money_only() -> None:
+    with pytest.raises(InvalidInput, match="not a currency"):
+        parse_input(CreatePlan, {"key": "gold", "name": "Gold", "currency": "XAU", "billing_cadence": "P1M"})
