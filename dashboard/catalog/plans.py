@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -174,19 +174,12 @@ async def list_plans(
     """Versions of plans that fit. Raises InvalidInput for an unknown `sort`."""
     if sort not in _SORTS:
         raise InvalidInput(f"Plans cannot be sorted by {sort!r}.", field="sort")
-    statement = select(PlanRow)
+    statement = select(PlanRow).where(*_that_hold(search))
     if not include_deleted:
         statement = statement.where(col(PlanRow.deleted_at).is_(None))
     for column, values in ((col(PlanRow.id), ids), (col(PlanRow.key), keys), (col(PlanRow.currency), currencies)):
         if chosen := list(values):
             statement = statement.where(column.in_(chosen))
-    if search:
-        statement = statement.where(
-            or_(
-                col(PlanRow.key).icontains(search, autoescape=True),
-                col(PlanRow.name).icontains(search, autoescape=True),
-            )
-        )
     if wanted := set(statuses):
         statement = statement.where(or_(*[_status_condition(status, now) for status in wanted]))
     column = _SORTS[sort]
@@ -196,6 +189,20 @@ async def list_plans(
         page,
     )
     return Page(tuple([await _plan(session, row, now) for row in rows]), total, page.number, page.size)
+
+
+async def count_plans(session: AsyncSession, *, now: datetime, search: str | None = None) -> dict[PlanStatus, int]:
+    """How many versions that are not deleted and fit have each status; those with none are left out."""
+    status = case(*((_status_condition(status, now), status.value) for status in PlanStatus)).label("status")
+    rows = select(status).where(col(PlanRow.deleted_at).is_(None), *_that_hold(search)).subquery()
+    found = await session.execute(select(rows.c.status, func.count()).group_by(rows.c.status))
+    return {PlanStatus(status): count for status, count in found}
+
+
+def _that_hold(search: str | None) -> list[ColumnElement[bool]]:
+    if not search:
+        return []
+    return [or_(*(col(column).icontains(search, autoescape=True) for column in (PlanRow.key, PlanRow.name)))]
 
 
 def _status_condition(status: PlanStatus, now: datetime) -> Any:

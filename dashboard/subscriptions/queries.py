@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, String, cast, or_, select
+from sqlalchemy import ColumnElement, Select, String, case, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -48,23 +48,23 @@ async def list_subscriptions(
     """Subscriptions that are not deleted and fit. Raises InvalidInput for an unknown `sort`."""
     if sort not in _SORTS:
         raise InvalidInput(f"Subscriptions cannot be sorted by {sort!r}.", field="sort")
-    statement: Select[Any] = select(SubscriptionRow).where(col(SubscriptionRow.deleted_at).is_(None))
-    for column, values in ((SubscriptionRow.customer_id, customer_ids), (SubscriptionRow.plan_id, plan_ids)):
-        if chosen := list(values):
-            statement = statement.where(col(column).in_(chosen))
-    if search:
-        statement = statement.where(
-            or_(
-                col(SubscriptionRow.name).icontains(search, autoescape=True),
-                col(SubscriptionRow.plan_key).icontains(search, autoescape=True),
-            )
-        )
+    statement: Select[Any] = select(SubscriptionRow).where(*_that_fit(customer_ids, plan_ids, search))
     if wanted := set(statuses):
         statement = statement.where(or_(*[_has_status(status, now) for status in wanted]))
     column = _SORTS[sort]
     statement = statement.order_by(column.desc() if descending else column, col(SubscriptionRow.id))
     rows, total = await fetch_page(session, statement, page)
     return Page(tuple(subscription_of(row, now) for row in rows), total, page.number, page.size)
+
+
+async def count_subscriptions(
+    session: AsyncSession, *, now: datetime, customer_ids: Iterable[str] = (), search: str | None = None
+) -> dict[SubscriptionStatus, int]:
+    """How many subscriptions that are not deleted and fit have each status; those with none are left out."""
+    status = case(*((_has_status(status, now), status.value) for status in SubscriptionStatus)).label("status")
+    rows = select(status).where(*_that_fit(customer_ids, (), search)).subquery()
+    found = await session.execute(select(rows.c.status, func.count()).group_by(rows.c.status))
+    return {SubscriptionStatus(status): count for status, count in found}
 
 
 async def subscriptions_of_plan(session: AsyncSession, plan_id: str) -> tuple[str, ...]:
@@ -158,6 +158,17 @@ def subscription_of(row: SubscriptionRow, now: datetime) -> Subscription:
         updated_at=row.updated_at,
         deleted_at=row.deleted_at,
     )
+
+
+def _that_fit(customer_ids: Iterable[str], plan_ids: Iterable[str], search: str | None) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [col(SubscriptionRow.deleted_at).is_(None)]
+    for column, values in ((SubscriptionRow.customer_id, customer_ids), (SubscriptionRow.plan_id, plan_ids)):
+        if chosen := list(values):
+            found.append(col(column).in_(chosen))
+    if search:
+        named = (SubscriptionRow.name, SubscriptionRow.plan_key)
+        found.append(or_(*(col(column).icontains(search, autoescape=True) for column in named)))
+    return found
 
 
 def _has_status(status: SubscriptionStatus, now: datetime) -> Any:

@@ -1,6 +1,6 @@
-"""Lists whose view is their address: read the query, and make the links for tabs, sorting and pages from it."""
+"""Lists whose view is their address: read the query, make the links for tabs, sorting and pages from it, show them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 import reflex as rx
 
 from dashboard.kit.paging import PAGE_SIZE_DEFAULT, Page, PageRequest
+from dashboard.ui.live import LiveState
+from dashboard.ui.roles import needs
 
 PAGE_MARKERS = ("page", "after", "before")
 """Query names that say where in a list one is; any other change begins at the first page again."""
@@ -20,6 +22,15 @@ class SortLink:
 
     href: str
     direction: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How a list is sorted, and the links that sort it otherwise."""
+
+    key: str
+    descending: bool
+    links: dict[str, SortLink]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,10 @@ class Address:
         value = self._query.get(name, default)
         return value if value in set(choices) else default
 
+    def search(self) -> str | None:
+        """What is searched for; None for nothing. The address keeps it as it was typed."""
+        return self.text("q").strip() or None
+
     def time(self, name: str) -> datetime | None:
         """The value of a query name if it is RFC 3339, or a date (midnight in UTC); None for anything else."""
         try:
@@ -96,6 +111,28 @@ class Address:
             links[key] = SortLink(self.having(sort=key if direction == "descending" else f"-{key}"), direction)
         return links
 
+    def order(self, keys: Sequence[str], default: str) -> Order:
+        """How `?sort=` wants a list with these sortable columns; `default` when it says nothing that is one of them."""
+        chosen = self.choice("sort", [*keys, *(f"-{key}" for key in keys)], default)
+        return Order(chosen.removeprefix("-"), chosen.startswith("-"), self.sort_links(keys, chosen))
+
+    def tabs(self, name: str, words: Mapping[str, str], counts: Mapping[str, int | str] | None = None) -> list[Tab]:
+        """A tab for each value of a query name, in the order of `words`; the first one's address does without it.
+
+        Zeros are left out; a count that is text already is taken as it is.
+        """
+        first = next(iter(words))
+        current = self.choice(name, words, first)
+        return [
+            Tab(
+                label,
+                self.having(**{name: None if value == first else value}),
+                _count_text((counts or {}).get(value, 0)),
+                value == current,
+            )
+            for value, label in words.items()
+        ]
+
     def pager(self, page: Page[Any]) -> Pager:
         """The foot of a numbered page: “26–50 of 130”."""
         if page.total_count == 0:
@@ -115,3 +152,48 @@ class Address:
             previous=self.having(before=before) if before else "",
             next=self.having(after=after) if after else "",
         )
+
+
+class ListState(LiveState, mixin=True):
+    """The page of a list. A state of this kind adds its `rows` and sets them in `_refresh`, which ends with `_show`."""
+
+    loading: bool = True
+    tabs: list[Tab] = []
+    sort: dict[str, SortLink] = {}
+    pager: Pager = Pager()
+    search: str = ""
+    filtered: bool = False
+
+    @rx.event
+    @needs("viewer")
+    async def find(self, text: str):
+        """Shows what holds a text, from the first page on."""
+        return rx.redirect(Address.of(self).having(q=str(text)), replace=True)
+
+    def _show(self, address: Address, pager: Pager, order: Order | None = None, *, filtered: bool = False) -> None:
+        """Shows where in the list one is. `filtered`: something beside the search narrows it."""
+        self.search = address.text("q")
+        self.filtered = filtered or address.search() is not None
+        self.sort = order.links if order else {}
+        self.pager = pager
+        self.loading = False
+
+
+class CreatingState(LiveState, mixin=True):
+    """A page with a dialog that makes something. Who may open it, a handler of its own says; anybody may close it."""
+
+    creating: bool = False
+    errors: dict[str, str] = {}
+
+    @rx.event
+    @needs("viewer")
+    async def stop_creating(self):
+        """Closes the dialog."""
+        self.creating = False
+
+    def _enter(self) -> None:
+        self.creating, self.errors = False, {}
+
+
+def _count_text(count: int | str) -> str:
+    return count if isinstance(count, str) else f"{count:,}" if count else ""

@@ -63,7 +63,7 @@ from dashboard.ui.components.navigation import (
     tabs,
     toolbar,
 )
-from dashboard.ui.components.tables import Column, cell, data_table, pager, row, row_link
+from dashboard.ui.components.tables import Column, cell, data_table, list_table, pager, row, row_link
 from dashboard.ui.components.values import code, code_block, date_time, exact_time, identifier, money, secret
 
 __all__ = [
@@ -72,9 +72,9 @@ __all__ = [
     "data_table", "date_time", "definition_list", "dialog", "download_button", "dropdown_menu", "empty_state",
     "environment_badge", "exact_time", "external_button", "external_link", "field", "filter_select", "form",
     "form_actions", "form_error", "grid", "icon", "icon_button", "identifier", "inline", "link", "link_button",
-    "load_error", "menu_button", "menu_link", "money", "muted", "native_form", "open_dialog", "page_header",
-    "pager", "plain_link", "progress", "radio_cards", "read_only_field", "row", "row_link", "screen_reader_only",
-    "search_box", "secret", "section_header", "select_field", "skeleton", "skeleton_card", "spinner", "stack",
-    "stat_card", "status_badge", "stepper", "submit_button", "switch_field", "tabs", "text_field", "textarea_field",
-    "timeline", "toast_error", "toast_success", "toolbar", "when_any",
+    "list_table", "load_error", "menu_button", "menu_link", "money", "muted", "native_form", "open_dialog",
+    "page_header", "pager", "plain_link", "progress", "radio_cards", "read_only_field", "row", "row_link",
+    "screen_reader_only", "search_box", "secret", "section_header", "select_field", "skeleton", "skeleton_card",
+    "spinner", "stack", "stat_card", "status_badge", "stepper", "submit_button", "switch_field", "tabs", "text_field",
+    "textarea_field", "timeline", "toast_error", "toast_success", "toolbar", "when_any",
 ]  # fmt: skip

@@ -7,7 +7,8 @@ from typing import Any
 import reflex as rx
 
 from dashboard.ui.components.basics import Content, Flag, Text, classes, icon, plain_link, screen_reader_only
-from dashboard.ui.components.feedback import skeleton
+from dashboard.ui.components.feedback import empty_state, skeleton
+from dashboard.ui.listing import ListState
 
 SKELETON_ROWS = 8
 _CELL = "px-4 py-2.5 align-middle first:sm:pl-5 last:sm:pr-5"
@@ -73,6 +74,32 @@ def data_table(
         table,
         *([pager] if pager is not None else []),
         class_name="min-w-0 rounded-card border border-line bg-panel",
+    )
+
+
+def list_table(
+    state: type[ListState],
+    columns: Sequence[Column],
+    row_component: Callable[..., rx.Component],
+    *,
+    label: str,
+    nothing_yet: rx.Component,
+    nothing_fits: tuple[str, str],
+) -> rx.Component:
+    """The table of a list page: `state.rows`, each drawn by an `@rx.memo` component that takes it as `row`.
+
+    `nothing_fits` is the title and the advice where the search and the filters leave nothing.
+    """
+    title, advice = nothing_fits
+    return data_table(
+        columns,
+        state.rows,  # pyright: ignore[reportAttributeAccessIssue] (each list's rows have a type of their own)
+        lambda one: row_component(row=one),
+        label=label,
+        loading=state.loading,
+        sort=state.sort,
+        empty=rx.cond(state.filtered, empty_state(title, advice, icon_name="search"), nothing_yet),
+        pager=pager(state.pager),
     )
 
 

@@ -19,7 +19,7 @@ from dashboard.kit.errors import MeterdeskError
 from dashboard.kit.inputs import parse_input
 from dashboard.ui import components as ui
 from dashboard.ui.customers.detail_state import CustomerState
-from dashboard.ui.live import news
+from dashboard.ui.live import LiveState
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
 from dashboard.ui.shell_state import ShellState
@@ -31,7 +31,7 @@ METHODS = {
 }
 
 
-class CustomerBillingState(rx.State):
+class CustomerBillingState(LiveState, rx.State):
     known: bool = False
     problem: str = ""
     profile_name: str = ""
@@ -48,20 +48,6 @@ class CustomerBillingState(rx.State):
     own_method: str = ""
     errors: dict[str, str] = {}
     editing: bool = False
-
-    @rx.event
-    @needs("viewer")
-    async def load(self):
-        self.errors, self.editing = {}, False
-        await self._refresh()
-        return CustomerBillingState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self):
-        async for _ in news(self, f"customers/{self.customer_id}", "billing_profiles"):
-            async with self:
-                await self._refresh()
 
     @rx.event
     @needs("operator")
@@ -94,6 +80,12 @@ class CustomerBillingState(rx.State):
         self.editing = False
         await self._refresh()
         return [ui.toast_success("Billing changed"), CustomerState.check_readiness]
+
+    def _enter(self):
+        self.errors, self.editing = {}, False
+
+    def _topics(self):
+        return (f"customers/{self.customer_id}", "billing_profiles")
 
     async def _refresh(self):
         backend = running()

@@ -19,7 +19,7 @@ from dashboard.kit.money import format_money, format_quantity
 from dashboard.kit.paging import PageRequest
 from dashboard.ui import components as ui
 from dashboard.ui.invoices.words import document_of
-from dashboard.ui.live import news
+from dashboard.ui.live import LiveState
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
 from dashboard.ui.views import Moment, day, moment
@@ -57,7 +57,7 @@ class CustomerInvoiceRow:
     created: Moment
 
 
-class ChargesState(rx.State):
+class ChargesState(LiveState, rx.State):
     known: bool = False
     groups: list[PendingGroup] = []
     invoices: list[CustomerInvoiceRow] = []
@@ -65,20 +65,6 @@ class ChargesState(rx.State):
     adding: bool = False
     errors: dict[str, str] = {}
     problem: str = ""
-
-    @rx.event
-    @needs("viewer")
-    async def load(self):
-        self.errors, self.problem, self.adding = {}, "", False
-        await self._refresh()
-        return ChargesState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self):
-        async for _ in news(self, f"customers/{self.customer_id}", "invoices", "tax_codes"):
-            async with self:
-                await self._refresh()
 
     @rx.event
     @needs("operator")
@@ -131,6 +117,12 @@ class ChargesState(rx.State):
             self.problem = error.for_people()
             return None
         return [ui.toast_success("Invoice created"), rx.redirect(f"/invoices/{made[0].id}")]
+
+    def _enter(self):
+        self.errors, self.problem, self.adding = {}, "", False
+
+    def _topics(self):
+        return (f"customers/{self.customer_id}", "invoices", "tax_codes")
 
     async def _refresh(self):
         backend = running()

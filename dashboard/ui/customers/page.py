@@ -47,23 +47,17 @@ def customers() -> rx.Component:
             description="Who is billed, how they pay, and what they still need.",
         ),
         ui.toolbar(ui.search_box(S.search, S.find, label="Search customers", placeholder="Name, key or e-mail")),
-        ui.data_table(
+        ui.list_table(
+            S,
             COLUMNS,
-            S.rows,
-            lambda row: customer_row(row=row),
+            customer_row,
             label="Customers",
-            loading=S.loading,
-            sort=S.sort,
-            empty=rx.cond(
-                S.search != "",
-                ui.empty_state("No customer fits", "Search for another name, key or e-mail.", icon_name="search"),
-                ui.empty_state(
-                    "No customers yet",
-                    "Create one, then link them to Stripe or send them a checkout link.",
-                    icon_name="users",
-                ),
+            nothing_fits=("No customer fits", "Search for another name, key or e-mail."),
+            nothing_yet=ui.empty_state(
+                "No customers yet",
+                "Create one, then link them to Stripe or send them a checkout link.",
+                icon_name="users",
             ),
-            pager=ui.pager(S.pager),
         ),
         ui.dialog(
             "create-customer",

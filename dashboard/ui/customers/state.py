@@ -17,8 +17,7 @@ from dashboard.stripe_app.views import StripeLink
 from dashboard.ui import components as ui
 from dashboard.ui.customers.forms import errors_on_form, wanted_from
 from dashboard.ui.customers.payment import payment_words
-from dashboard.ui.listing import Address, Pager, SortLink
-from dashboard.ui.live import news
+from dashboard.ui.listing import Address, CreatingState, ListState
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
 from dashboard.ui.views import Moment, moment
@@ -38,43 +37,13 @@ class CustomerRow:
     created: Moment
 
 
-class CustomersState(rx.State):
-    loading: bool = True
+class CustomersState(CreatingState, ListState, rx.State):
     rows: list[CustomerRow] = []
-    sort: dict[str, SortLink] = {}
-    pager: Pager = Pager()
-    search: str = ""
-    errors: dict[str, str] = {}
-    creating: bool = False
-
-    @rx.event
-    @needs("viewer")
-    async def load(self):
-        self.errors, self.creating = {}, False
-        await self._refresh()
-        return CustomersState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self):
-        async for _ in news(self, "customers"):
-            async with self:
-                await self._refresh()
-
-    @rx.event
-    @needs("viewer")
-    async def find(self, text: str):
-        return rx.redirect(Address.of(self).having(q=text), replace=True)
 
     @rx.event
     @needs("operator")
     async def start_creating(self):
         self.errors, self.creating = {}, True
-
-    @rx.event
-    @needs("operator")
-    async def stop_creating(self):
-        self.creating = False
 
     @rx.event
     @needs("operator")
@@ -90,25 +59,25 @@ class CustomersState(rx.State):
         self.creating = False
         return [ui.toast_success("Customer created"), rx.redirect(f"/customers/{customer.id}")]
 
+    def _topics(self):
+        return ("customers",)
+
     async def _refresh(self):
         address = Address.of(self)
         backend = running()
-        chosen = address.choice("sort", [*SORTS, *(f"-{name}" for name in SORTS)], "-created_at")
+        order = address.order(SORTS, "-created_at")
         async with backend.database.read() as session:
             found = await queries.list_customers(
                 session,
                 address.page_request(),
-                search=address.text("q"),
-                sort=chosen.removeprefix("-"),
-                descending=chosen.startswith("-"),
+                search=address.search(),
+                sort=order.key,
+                descending=order.descending,
             )
             links = await links_of_customers(session, [customer.id for customer in found.items])
         now = backend.clock.now()
-        self.search = address.text("q")
         self.rows = [_row(customer, links.get(customer.id, ()), now) for customer in found.items]
-        self.sort = address.sort_links(SORTS, current=chosen)
-        self.pager = address.pager(found)
-        self.loading = False
+        self._show(address, address.pager(found), order)
 
 
 def _row(customer: Customer, links: tuple[StripeLink, ...], now: datetime) -> CustomerRow:

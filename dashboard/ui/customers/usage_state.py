@@ -12,8 +12,7 @@ from dashboard.kit.errors import MeterdeskError
 from dashboard.kit.money import format_quantity
 from dashboard.kit.paging import PageRequest
 from dashboard.subscriptions.queries import list_subscriptions
-from dashboard.ui.live import news
-from dashboard.ui.roles import needs
+from dashboard.ui.live import LiveState
 from dashboard.ui.views import Moment, day
 from dashboard.usage.queries import list_meters, query_meter
 from dashboard.usage.views import MeterQuery
@@ -39,7 +38,7 @@ class UsedRow:
     quantity: str
 
 
-class CustomerUsageState(rx.State):
+class CustomerUsageState(LiveState, rx.State):
     known: bool = False
     subscriptions: list[PlanRow] = []
     subscriptions_href: str = ""
@@ -47,18 +46,8 @@ class CustomerUsageState(rx.State):
     names: str = ""
     events_href: str = ""
 
-    @rx.event
-    @needs("viewer")
-    async def load(self):
-        await self._refresh()
-        return CustomerUsageState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self):
-        async for _ in news(self, f"customers/{self.customer_id}", "subscriptions"):
-            async with self:
-                await self._refresh()
+    def _topics(self):
+        return (f"customers/{self.customer_id}", "subscriptions")
 
     async def _refresh(self):
         # `customer_id` is the page's part of the address.

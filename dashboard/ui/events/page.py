@@ -68,23 +68,18 @@ def events() -> rx.Component:
                 rx.fragment(),
             ),
         ),
-        ui.data_table(
+        ui.list_table(
+            S,
             COLUMNS,
-            S.rows,
-            lambda row: event_row(row=row),
+            event_row,
             label="Usage events",
-            loading=S.loading,
-            empty=rx.cond(
-                S.filtered,
-                ui.empty_state("No event fits", "Change what is searched for, or show all.", icon_name="search"),
-                ui.empty_state(
-                    "No events yet",
-                    "Send CloudEvents to /api/v1/events with an API key; they show here as they arrive.",
-                    icon_name="activity",
-                    action=ui.link_button("API keys", href="/settings/api-keys"),
-                ),
+            nothing_fits=("No event fits", "Change what is searched for, or show all."),
+            nothing_yet=ui.empty_state(
+                "No events yet",
+                "Send CloudEvents to /api/v1/events with an API key; they show here as they arrive.",
+                icon_name="activity",
+                action=ui.link_button("API keys", href="/settings/api-keys"),
             ),
-            pager=ui.pager(S.pager),
         ),
         ui.dialog("event", _details(), title="Event", shown=S.shown, on_close=S.close_event),
     )

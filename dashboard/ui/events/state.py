@@ -11,8 +11,7 @@ from dashboard.customers.queries import customers_by_id, customers_of_subjects, 
 from dashboard.customers.views import Customer
 from dashboard.kit.errors import MeterdeskError
 from dashboard.kit.money import amount_text
-from dashboard.ui.listing import Address, Pager
-from dashboard.ui.live import news
+from dashboard.ui.listing import Address, ListState, Pager
 from dashboard.ui.roles import needs
 from dashboard.ui.views import NO_MOMENT, Moment, moment
 from dashboard.usage.extraction import extract
@@ -41,13 +40,9 @@ class EventRow:
     data: str
 
 
-class EventsState(rx.State):
-    loading: bool = True
+class EventsState(ListState, rx.State):
     rows: list[EventRow] = []
-    pager: Pager = Pager()
-    search: str = ""
     event_type: str = ""
-    filtered: bool = False
     customer: str = ""
     period: str = ""
     chosen: EventRow = EventRow("", "", "", "", "", "", "", NO_MOMENT, NO_MOMENT, "", "", "")
@@ -55,26 +50,13 @@ class EventsState(rx.State):
 
     @rx.event
     @needs("viewer")
-    async def load(self):
-        await self._refresh()
-        return EventsState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self):
-        async for _ in news(self, "events", "meters"):
-            async with self:
-                await self._refresh()
-
-    @rx.event
-    @needs("viewer")
     async def find(self, text: str):
-        return rx.redirect(Address.of(self).having(subject=text.strip()), replace=True)
+        return rx.redirect(Address.of(self).having(subject=str(text)), replace=True)
 
     @rx.event
     @needs("viewer")
     async def find_type(self, text: str):
-        return rx.redirect(Address.of(self).having(type=text.strip()), replace=True)
+        return rx.redirect(Address.of(self).having(type=str(text)), replace=True)
 
     @rx.event
     @needs("viewer")
@@ -93,18 +75,21 @@ class EventsState(rx.State):
     async def close_event(self):
         self.shown = False
 
+    def _topics(self):
+        return ("events", "meters")
+
     async def _refresh(self):
         address = Address.of(self)
         backend = running()
-        after = address.text("after")
+        after, subject, event_type = address.text("after"), address.text("subject"), address.text("type")
         from_at, to_at = address.time("from"), address.time("to")
         subjects, self.customer = await _customer(address.text("customer"))
         wanted = EventFilter(
-            subject=address.text("subject") or None,
+            subject=subject.strip() or None,
             subjects=subjects,
             from_at=from_at,
             to_at=to_at,
-            type=address.text("type") or None,
+            type=event_type.strip() or None,
             before=int(after) if after.isdecimal() and len(after) < 19 else None,
             limit=PAGE_SIZE + 1,
         )
@@ -116,14 +101,11 @@ class EventsState(rx.State):
         owners = {subject: customers[customer_id] for subject, customer_id in owned.items()}
         now = backend.clock.now()
         self.rows = [_row(one, meters, owners, now) for one in found[:PAGE_SIZE]]
-        self.search, self.event_type = address.text("subject"), address.text("type")
         self.period = _period(from_at, to_at)
-        self.filtered = bool(self.search or self.event_type or self.customer or self.period)
-        more = str(found[PAGE_SIZE - 1].place) if len(found) > PAGE_SIZE else None
-        self.pager = address.keyset_pager("Newest first", None, more)
-        if after:
-            self.pager = Pager(self.pager.summary, address.having(), self.pager.next)
-        self.loading = False
+        more = str(found[PAGE_SIZE - 1].place) if len(found) > PAGE_SIZE else ""
+        pager = Pager("Newest first", address.having() if after else "", address.having(after=more) if more else "")
+        self._show(address, pager, filtered=bool(subject or event_type or self.customer or self.period))
+        self.search, self.event_type = subject, event_type
 
 
 async def _customer(customer_id: str) -> tuple[tuple[str, ...] | None, str]:

@@ -59,23 +59,17 @@ def features() -> rx.Component:
         ),
         ui.tabs(S.tabs, label="Which features"),
         ui.toolbar(ui.search_box(S.search, S.find, label="Search features", placeholder="Key or name")),
-        ui.data_table(
+        ui.list_table(
+            S,
             COLUMNS,
-            S.rows,
-            lambda row: feature_row(row=row),
+            feature_row,
             label="Features",
-            loading=S.loading,
-            sort=S.sort,
-            empty=rx.cond(
-                S.search != "",
-                ui.empty_state("No feature fits", "Search for another key or name.", icon_name="search"),
-                ui.empty_state(
-                    "No features yet",
-                    "Make a meter first, then a feature that counts by it; plans put a price on features.",
-                    icon_name="puzzle",
-                ),
+            nothing_fits=("No feature fits", "Search for another key or name."),
+            nothing_yet=ui.empty_state(
+                "No features yet",
+                "Make a meter first, then a feature that counts by it; plans put a price on features.",
+                icon_name="puzzle",
             ),
-            pager=ui.pager(S.pager),
         ),
         ui.dialog(
             "create-feature",

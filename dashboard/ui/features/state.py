@@ -13,14 +13,14 @@ from dashboard.catalog.plan_views import Feature
 from dashboard.kit.errors import MeterdeskError
 from dashboard.kit.inputs import parse_input
 from dashboard.ui import components as ui
-from dashboard.ui.listing import Address, Pager, SortLink, Tab
-from dashboard.ui.live import news
+from dashboard.ui.listing import Address, CreatingState, ListState
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
 from dashboard.ui.views import Moment, moment
 from dashboard.usage.queries import live_meters
 
 SORTS = ["key", "name", "created_at"]
+TABS = {"": "In use", "all": "All, archived too"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,39 +35,13 @@ class FeatureRow:
     created: Moment
 
 
-class FeaturesState(rx.State):
-    loading: bool = True
+class FeaturesState(CreatingState, ListState, rx.State):
     rows: list[FeatureRow] = []
-    tabs: list[Tab] = []
-    sort: dict[str, SortLink] = {}
-    pager: Pager = Pager()
-    search: str = ""
-    errors: dict[str, str] = {}
-    creating: bool = False
     meters: list[ui.Option] = []
     dimensions_of: dict[str, str] = {}
     dimensions: str = ""
     chosen_id: str = ""
     chosen_name: str = ""
-
-    @rx.event
-    @needs("viewer")
-    async def load(self):
-        self.errors, self.creating = {}, False
-        await self._refresh()
-        return FeaturesState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self):
-        async for _ in news(self, "features", "meters"):
-            async with self:
-                await self._refresh()
-
-    @rx.event
-    @needs("viewer")
-    async def find(self, text: str):
-        return rx.redirect(Address.of(self).having(q=text.strip()), replace=True)
 
     @rx.event
     @needs("admin")
@@ -77,11 +51,6 @@ class FeaturesState(rx.State):
         self.meters = [ui.Option(meter.key, f"{meter.name} ({meter.key})") for meter in meters]
         self.dimensions_of = {meter.key: ", ".join(sorted(meter.group_by)) for meter in meters}
         self.errors, self.dimensions, self.creating = {}, "", True
-
-    @rx.event
-    @needs("admin")
-    async def stop_creating(self):
-        self.creating = False
 
     @rx.event
     @needs("admin")
@@ -121,30 +90,26 @@ class FeaturesState(rx.State):
         await self._refresh()
         return ui.toast_success("Feature archived")
 
+    def _topics(self):
+        return ("features", "meters")
+
     async def _refresh(self):
         address = Address.of(self)
         backend = running()
-        chosen = address.choice("sort", [*SORTS, *(f"-{name}" for name in SORTS)], "key")
-        with_archived = address.choice("show", ["all"], "") == "all"
+        order = address.order(SORTS, "key")
         async with backend.database.read() as session:
             found = await features.list_features(
                 session,
                 address.page_request(),
-                search=address.text("q") or None,
-                include_archived=with_archived,
-                sort=chosen.removeprefix("-"),
-                descending=chosen.startswith("-"),
+                search=address.search(),
+                include_archived=address.choice("show", TABS, "") == "all",
+                sort=order.key,
+                descending=order.descending,
             )
         now = backend.clock.now()
-        self.search = address.text("q")
         self.rows = [_row(feature, now) for feature in found.items]
-        self.tabs = [
-            Tab("In use", address.having(show=None), current=not with_archived),
-            Tab("All, archived too", address.having(show="all"), current=with_archived),
-        ]
-        self.sort = address.sort_links(SORTS, current=chosen)
-        self.pager = address.pager(found)
-        self.loading = False
+        self.tabs = address.tabs("show", TABS)
+        self._show(address, address.pager(found), order)
 
 
 def feature_from(form: dict[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from dashboard.billing.invoice_list import InvoiceFilter, tab_counts
 from dashboard.customers.queries import count_customers
 from dashboard.kit.errors import MeterdeskError
 from dashboard.seed.sample_data import TOPIC, Verb, begin_sample_data, has_sample_data, sample_data_run
-from dashboard.ui.live import news
+from dashboard.ui.live import LiveState
 from dashboard.ui.roles import needs
 
 
-class SampleDataState(rx.State):
+class SampleDataState(LiveState, rx.State):
     """`offered` on a desk where nothing is yet, `present` when the demo company is here. `done` of `total` steps."""
 
     offered: bool = False
@@ -24,19 +24,6 @@ class SampleDataState(rx.State):
     problem: str = ""
     remedy: str = ""
     left: list[str] = []
-
-    @rx.event
-    @needs("viewer")
-    async def load(self):
-        await self._refresh()
-        return SampleDataState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self):
-        async for _ in news(self, TOPIC, "customers"):
-            async with self:
-                await self._refresh()
 
     @rx.event
     @needs("admin")
@@ -55,6 +42,9 @@ class SampleDataState(rx.State):
             self.problem, self.remedy = error.message, error.what_to_do
             return
         await self._refresh()
+
+    def _topics(self):
+        return (TOPIC, "customers")
 
     async def _refresh(self):
         backend = running()

@@ -12,7 +12,7 @@ from dashboard.kit.errors import MeterdeskError
 from dashboard.kit.money import format_quantity
 from dashboard.ui import components as ui
 from dashboard.ui.listing import Address
-from dashboard.ui.live import news
+from dashboard.ui.live import LiveState
 from dashboard.ui.meters.explorer import (
     CUSTOM,
     RANGES,
@@ -50,7 +50,7 @@ class MeterDetails:
     created: Moment = NO_MOMENT
 
 
-class MeterState(rx.State):
+class MeterState(LiveState, rx.State):
     """`total` is what the meter measured over all of `period`; `series` names what the drawing tells apart."""
 
     loading: bool = True
@@ -72,20 +72,6 @@ class MeterState(rx.State):
     more_rows: str = ""
     events_href: str = ""
     problem: str = ""
-
-    @rx.event
-    @needs("viewer")
-    async def load(self):
-        self.problem = ""
-        await self._refresh()
-        return MeterState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self):
-        async for _ in news(self, "events", "meters"):
-            async with self:
-                await self._refresh()
 
     @rx.event
     @needs("viewer")
@@ -136,6 +122,12 @@ class MeterState(rx.State):
             self.problem = error.for_people()
             return None
         return [ui.toast_success("Meter deleted"), rx.redirect("/meters")]
+
+    def _enter(self):
+        self.problem = ""
+
+    def _topics(self):
+        return ("events", "meters")
 
     async def _refresh(self):
         # `meter_key` is the page's part of the address.

@@ -54,23 +54,17 @@ def meters() -> rx.Component:
             description="A meter turns events into a quantity: which events, which value, added up how.",
         ),
         ui.toolbar(ui.search_box(S.search, S.find, label="Search meters", placeholder="Key or name")),
-        ui.data_table(
+        ui.list_table(
+            S,
             COLUMNS,
-            S.rows,
-            lambda row: meter_row(row=row),
+            meter_row,
             label="Meters",
-            loading=S.loading,
-            sort=S.sort,
-            empty=rx.cond(
-                S.search != "",
-                ui.empty_state("No meter fits", "Search for another key or name.", icon_name="search"),
-                ui.empty_state(
-                    "No meters yet",
-                    "Make one and see at once what it counts of the events that are already here.",
-                    icon_name="gauge",
-                ),
+            nothing_fits=("No meter fits", "Search for another key or name."),
+            nothing_yet=ui.empty_state(
+                "No meters yet",
+                "Make one and see at once what it counts of the events that are already here.",
+                icon_name="gauge",
             ),
-            pager=ui.pager(S.pager),
         ),
         ui.dialog(
             "builder",

@@ -10,8 +10,7 @@ from dashboard.kit.errors import MeterdeskError
 from dashboard.kit.inputs import parse_input
 from dashboard.kit.money import amount_text
 from dashboard.ui import components as ui
-from dashboard.ui.listing import Address, Pager, SortLink
-from dashboard.ui.live import news
+from dashboard.ui.listing import Address, CreatingState, ListState
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
 from dashboard.ui.views import Moment, moment
@@ -44,46 +43,17 @@ class PreviewRow:
     problem: str
 
 
-class MetersState(rx.State):
-    loading: bool = True
+class MetersState(CreatingState, ListState, rx.State):
     rows: list[MeterRow] = []
-    sort: dict[str, SortLink] = {}
-    pager: Pager = Pager()
-    search: str = ""
-    errors: dict[str, str] = {}
     preview: list[PreviewRow] = []
     previewed: bool = False
-    creating: bool = False
     intent: str = "create"
-
-    @rx.event
-    @needs("viewer")
-    async def load(self):
-        self.errors, self.preview, self.previewed, self.creating = {}, [], False, False
-        await self._refresh()
-        return MetersState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self):
-        async for _ in news(self, "meters"):
-            async with self:
-                await self._refresh()
-
-    @rx.event
-    @needs("viewer")
-    async def find(self, text: str):
-        return rx.redirect(Address.of(self).having(q=text), replace=True)
 
     @rx.event
     @needs("admin")
     async def start_creating(self):
-        self.errors, self.preview, self.previewed, self.creating = {}, [], False, True
-
-    @rx.event
-    @needs("admin")
-    async def stop_creating(self):
-        self.creating = False
+        self._enter()
+        self.creating = True
 
     @rx.event
     @needs("admin")
@@ -117,24 +87,28 @@ class MetersState(rx.State):
         self.preview = [_preview_row(rule, one.event.subject, one.event.data_json) for one in found]
         self.previewed = True
 
+    def _enter(self):
+        super()._enter()
+        self.preview, self.previewed = [], False
+
+    def _topics(self):
+        return ("meters",)
+
     async def _refresh(self):
         address = Address.of(self)
         backend = running()
-        chosen = address.choice("sort", [*SORTS, *(f"-{name}" for name in SORTS)], "key")
+        order = address.order(SORTS, "key")
         async with backend.database.read() as session:
             found = await queries.list_meters(
                 session,
                 address.page_request(),
-                search=address.text("q"),
-                sort=chosen.removeprefix("-"),
-                descending=chosen.startswith("-"),
+                search=address.search(),
+                sort=order.key,
+                descending=order.descending,
             )
         now = backend.clock.now()
-        self.search = address.text("q")
         self.rows = [_meter_row(meter, now) for meter in found.items]
-        self.sort = address.sort_links(SORTS, current=chosen)
-        self.pager = address.pager(found)
-        self.loading = False
+        self._show(address, address.pager(found), order)
 
 
 def _wanted(form: dict) -> CreateMeter:

@@ -43,23 +43,17 @@ def plans() -> rx.Component:
         ),
         ui.tabs(S.tabs, label="Status"),
         ui.toolbar(ui.search_box(S.search, S.find, label="Search plans", placeholder="Key or name")),
-        ui.data_table(
+        ui.list_table(
+            S,
             COLUMNS,
-            S.rows,
-            lambda row: plan_row(row=row),
+            plan_row,
             label="Plans",
-            loading=S.loading,
-            sort=S.sort,
-            empty=rx.cond(
-                S.filtered,
-                ui.empty_state("No plan fits", "Choose another status, or search for less.", icon_name="search"),
-                ui.empty_state(
-                    "No plans yet",
-                    "Create a draft, add its fees and usage prices, then publish it.",
-                    icon_name="layers",
-                ),
+            nothing_fits=("No plan fits", "Choose another status, or search for less."),
+            nothing_yet=ui.empty_state(
+                "No plans yet",
+                "Create a draft, add its fees and usage prices, then publish it.",
+                icon_name="layers",
             ),
-            pager=ui.pager(S.pager),
         ),
         ui.dialog(
             "create-plan",

@@ -14,7 +14,7 @@ from dashboard.kit.paging import PageRequest
 from dashboard.subscriptions.queries import subscriptions_of_plan
 from dashboard.ui import components as ui
 from dashboard.ui.billing_profiles.waits import text_from_wait, wait_from_text
-from dashboard.ui.live import news
+from dashboard.ui.live import LiveState
 from dashboard.ui.plans.editing import Json, edit_plan, phase_at
 from dashboard.ui.plans.picture import picture_of
 from dashboard.ui.plans.views import PhaseForm, PhaseRow, PlanDetails, VersionRow
@@ -26,7 +26,7 @@ from dashboard.ui.views import moment
 VERSIONS_SHOWN = 20
 
 
-class PlanState(rx.State):
+class PlanState(LiveState, rx.State):
     loading: bool = True
     missing: bool = False
     plan: PlanDetails = PlanDetails()
@@ -46,21 +46,6 @@ class PlanState(rx.State):
     chosen_place: str = ""
     chosen_key: str = ""
     chosen_name: str = ""
-
-    @rx.event
-    @needs("viewer")
-    async def load(self):
-        self.errors, self.phase_errors, self.problem = {}, {}, ""
-        self.editing, self.phase_open = False, False
-        await self._refresh()
-        return PlanState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self):
-        async for _ in news(self, "plans", "features", "tax_codes", "subscriptions"):
-            async with self:
-                await self._refresh()
 
     @rx.event
     @needs("admin")
@@ -235,6 +220,13 @@ class PlanState(rx.State):
         backend = running()
         async with backend.database.read() as session:
             return await plans.get_plan(session, self.plan_id, now=backend.clock.now())
+
+    def _enter(self):
+        self.errors, self.phase_errors, self.problem = {}, {}, ""
+        self.editing, self.phase_open = False, False
+
+    def _topics(self):
+        return ("plans", "features", "tax_codes", "subscriptions")
 
     async def _refresh(self):
         backend = running()

@@ -11,10 +11,8 @@ from dashboard.catalog.status import PlanStatus
 from dashboard.kit.currencies import known_currencies
 from dashboard.kit.errors import MeterdeskError
 from dashboard.kit.inputs import parse_input
-from dashboard.kit.paging import PageRequest
 from dashboard.ui import components as ui
-from dashboard.ui.listing import Address, Pager, SortLink, Tab
-from dashboard.ui.live import news
+from dashboard.ui.listing import Address, CreatingState, ListState
 from dashboard.ui.plans.picture import list_row
 from dashboard.ui.plans.views import PlanRow
 from dashboard.ui.roles import needs
@@ -25,45 +23,13 @@ TABS = {"": "All", "active": "Active", "draft": "Draft", "scheduled": "Scheduled
 CURRENCIES = [ui.Option(code, code) for code in known_currencies()]
 
 
-class PlansState(rx.State):
-    loading: bool = True
+class PlansState(CreatingState, ListState, rx.State):
     rows: list[PlanRow] = []
-    tabs: list[Tab] = []
-    sort: dict[str, SortLink] = {}
-    pager: Pager = Pager()
-    search: str = ""
-    filtered: bool = False
-    errors: dict[str, str] = {}
-    creating: bool = False
-
-    @rx.event
-    @needs("viewer")
-    async def load(self):
-        self.errors, self.creating = {}, False
-        await self._refresh()
-        return PlansState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self):
-        async for _ in news(self, "plans"):
-            async with self:
-                await self._refresh()
-
-    @rx.event
-    @needs("viewer")
-    async def find(self, text: str):
-        return rx.redirect(Address.of(self).having(q=text.strip()), replace=True)
 
     @rx.event
     @needs("admin")
     async def start_creating(self):
         self.errors, self.creating = {}, True
-
-    @rx.event
-    @needs("admin")
-    async def stop_creating(self):
-        self.creating = False
 
     @rx.event
     @needs("admin")
@@ -84,14 +50,15 @@ class PlansState(rx.State):
         self.creating = False
         return [ui.toast_success("Draft created"), rx.redirect(f"/plans/{plan.id}")]
 
+    def _topics(self):
+        return ("plans",)
+
     async def _refresh(self):
         address = Address.of(self)
         backend = running()
         now = backend.clock.now()
-        chosen = address.choice("sort", [*SORTS, *(f"-{name}" for name in SORTS)], "key")
+        order, search = address.order(SORTS, "key"), address.search()
         status = address.choice("status", TABS, "")
-        search = address.text("q") or None
-        counts: dict[str, int] = {}
         async with backend.database.read() as session:
             found = await plans.list_plans(
                 session,
@@ -99,21 +66,10 @@ class PlansState(rx.State):
                 now=now,
                 search=search,
                 statuses=[PlanStatus(status)] if status else (),
-                sort=chosen.removeprefix("-"),
-                descending=chosen.startswith("-"),
+                sort=order.key,
+                descending=order.descending,
             )
-            for name in TABS:
-                wanted = [PlanStatus(name)] if name else ()
-                page = PageRequest(size=1)
-                counts[name] = (
-                    await plans.list_plans(session, page, now=now, search=search, statuses=wanted)
-                ).total_count
-        self.search, self.filtered = address.text("q"), bool(search or status)
+            counts = await plans.count_plans(session, now=now, search=search)
         self.rows = [list_row(plan, now) for plan in found.items]
-        self.tabs = [
-            Tab(words, address.having(status=name), f"{counts[name]:,}" if counts[name] else "", name == status)
-            for name, words in TABS.items()
-        ]
-        self.sort = address.sort_links(SORTS, current=chosen)
-        self.pager = address.pager(found)
-        self.loading = False
+        self.tabs = address.tabs("status", TABS, {"": sum(counts.values()), **counts})
+        self._show(address, address.pager(found), order, filtered=status != "")

@@ -65,23 +65,18 @@ def stripe_events() -> rx.Component:
         ),
         ui.tabs(S.tabs, label="State"),
         ui.toolbar(ui.search_box(S.search, S.find, label="Search events", placeholder="Type, event or object id")),
-        ui.data_table(
+        ui.list_table(
+            S,
             COLUMNS,
-            S.rows,
-            lambda row: inbox_row(row=row),
+            inbox_row,
             label="Stripe events",
-            loading=S.loading,
-            empty=rx.cond(
-                S.filtered,
-                ui.empty_state("No event fits", "Choose another state or search.", icon_name="search"),
-                ui.empty_state(
-                    "No events yet",
-                    "They arrive as soon as Stripe is connected and something happens there.",
-                    icon_name="webhook",
-                    action=ui.link_button("Stripe settings", href="/settings/stripe"),
-                ),
+            nothing_fits=("No event fits", "Choose another state or search."),
+            nothing_yet=ui.empty_state(
+                "No events yet",
+                "They arrive as soon as Stripe is connected and something happens there.",
+                icon_name="webhook",
+                action=ui.link_button("Stripe settings", href="/settings/stripe"),
             ),
-            pager=ui.pager(S.pager),
         ),
         ui.dialog(
             "stripe-event", _details(), title=S.chosen.type, shown=S.shown, on_close=S.close_event, width="large"

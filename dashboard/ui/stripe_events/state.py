@@ -12,18 +12,18 @@ from dashboard.stripe_app import apply, inbox
 from dashboard.stripe_app.inputs import EventFilter
 from dashboard.stripe_app.views import EventState, StripeEvent
 from dashboard.ui import components as ui
-from dashboard.ui.listing import Address, Pager, Tab
-from dashboard.ui.live import news
+from dashboard.ui.listing import Address, ListState
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
 from dashboard.ui.views import NO_MOMENT, Moment, moment
 
-TABS = {
-    "": ("All", ()),
-    "waiting": ("Waiting", (EventState.RECEIVED, EventState.WAITING)),
-    "failed": ("Failed", (EventState.FAILED,)),
-    "applied": ("Applied", (EventState.APPLIED,)),
-    "ignored": ("Ignored", (EventState.IGNORED,)),
+TABS = {"": "All", "waiting": "Waiting", "failed": "Failed", "applied": "Applied", "ignored": "Ignored"}
+STATES = {
+    "": tuple(EventState),
+    "waiting": (EventState.RECEIVED, EventState.WAITING),
+    "failed": (EventState.FAILED,),
+    "applied": (EventState.APPLIED,),
+    "ignored": (EventState.IGNORED,),
 }
 
 
@@ -43,36 +43,12 @@ class InboxRow:
     next_attempt: Moment = NO_MOMENT
 
 
-class StripeEventsState(rx.State):
-    loading: bool = True
+class StripeEventsState(ListState, rx.State):
     rows: list[InboxRow] = []
-    tabs: list[Tab] = []
-    pager: Pager = Pager()
-    search: str = ""
-    filtered: bool = False
     shown: bool = False
     chosen: InboxRow = InboxRow()
     payload: str = ""
     busy: bool = False
-
-    @rx.event
-    @needs("viewer")
-    async def load(self):
-        self.shown, self.payload = False, ""
-        await self._refresh()
-        return StripeEventsState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self):
-        async for _ in news(self, "stripe_events"):
-            async with self:
-                await self._refresh()
-
-    @rx.event
-    @needs("viewer")
-    async def find(self, text: str):
-        return rx.redirect(Address.of(self).having(q=text.strip()), replace=True)
 
     @rx.event
     @needs("viewer")
@@ -109,30 +85,25 @@ class StripeEventsState(rx.State):
             async with self:
                 self.busy = False
 
+    def _enter(self):
+        self.shown, self.payload = False, ""
+
+    def _topics(self):
+        return ("stripe_events",)
+
     async def _refresh(self):
         address = Address.of(self)
         backend = running()
         tab = address.choice("state", TABS, "")
-        search = address.text("q")
+        wanted = EventFilter(state=STATES[tab] if tab else (), search=address.search())
         async with backend.database.read() as session:
-            found = await inbox.list_events(
-                session, EventFilter(state=TABS[tab][1], search=search or None), address.page_request()
-            )
+            found = await inbox.list_events(session, wanted, address.page_request())
             counts = await inbox.count_events(session)
         now = backend.clock.now()
-        self.search, self.filtered = search, bool(search or tab)
         self.rows = [_row(event, now) for event in found.items]
-        self.tabs = [
-            Tab(label, address.having(state=name), _count(states, counts), name == tab)
-            for name, (label, states) in TABS.items()
-        ]
-        self.pager = address.pager(found)
-        self.loading = False
-
-
-def _count(states: tuple[EventState, ...], counts: dict[EventState, int]) -> str:
-    total = sum(counts.get(state, 0) for state in states) if states else sum(counts.values())
-    return f"{total:,}" if total else ""
+        counted = {name: sum(counts.get(state, 0) for state in states) for name, states in STATES.items()}
+        self.tabs = address.tabs("state", TABS, counted)
+        self._show(address, address.pager(found), filtered=tab != "")
 
 
 def _row(event: StripeEvent, now: datetime) -> InboxRow:

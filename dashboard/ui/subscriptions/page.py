@@ -50,25 +50,17 @@ def subscriptions() -> rx.Component:
                 rx.fragment(),
             ),
         ),
-        ui.data_table(
+        ui.list_table(
+            S,
             COLUMNS,
-            S.rows,
-            lambda row: subscription_row(row=row),
+            subscription_row,
             label="Subscriptions",
-            loading=S.loading,
-            sort=S.sort,
-            empty=rx.cond(
-                S.filtered,
-                ui.empty_state(
-                    "No subscription fits", "Choose another status, or search for less.", icon_name="search"
-                ),
-                ui.empty_state(
-                    "No subscriptions yet",
-                    "Publish a plan, then put a customer on it: their fees and usage are billed by themselves.",
-                    icon_name="repeat",
-                ),
+            nothing_fits=("No subscription fits", "Choose another status, or search for less."),
+            nothing_yet=ui.empty_state(
+                "No subscriptions yet",
+                "Publish a plan, then put a customer on it: their fees and usage are billed by themselves.",
+                icon_name="repeat",
             ),
-            pager=ui.pager(S.pager),
         ),
         ui.dialog(
             "create-subscription",

@@ -14,13 +14,12 @@ from dashboard.kit.errors import InvalidInput, MeterdeskError
 from dashboard.kit.inputs import parse_input
 from dashboard.kit.paging import PageRequest
 from dashboard.subscriptions.inputs import CreateSubscription
-from dashboard.subscriptions.queries import list_subscriptions
+from dashboard.subscriptions.queries import count_subscriptions, list_subscriptions
 from dashboard.subscriptions.service import create_subscription
 from dashboard.subscriptions.status import SubscriptionStatus
 from dashboard.subscriptions.views import Subscription
 from dashboard.ui import components as ui
-from dashboard.ui.listing import Address, Pager, SortLink, Tab
-from dashboard.ui.live import news
+from dashboard.ui.listing import Address, CreatingState, ListState
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
 from dashboard.ui.subscriptions.views import CustomerHit, SubscriptionRow
@@ -35,40 +34,13 @@ CUSTOM = "custom:"
 """Before the id of a draft whose terms are for one customer alone."""
 
 
-class SubscriptionsState(rx.State):
-    loading: bool = True
+class SubscriptionsState(CreatingState, ListState, rx.State):
     rows: list[SubscriptionRow] = []
-    tabs: list[Tab] = []
-    sort: dict[str, SortLink] = {}
-    pager: Pager = Pager()
-    search: str = ""
-    filtered: bool = False
     customer_name: str = ""
-    creating: bool = False
     busy: bool = False
-    errors: dict[str, str] = {}
     plans: list[ui.Option] = []
     hits: list[CustomerHit] = []
     chosen: CustomerHit = CustomerHit("", "", "")
-
-    @rx.event
-    @needs("viewer")
-    async def load(self):
-        self.errors, self.creating, self.busy = {}, False, False
-        await self._refresh()
-        return SubscriptionsState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self):
-        async for _ in news(self, "subscriptions", "customers"):
-            async with self:
-                await self._refresh()
-
-    @rx.event
-    @needs("viewer")
-    async def find(self, text: str):
-        return rx.redirect(Address.of(self).having(q=text.strip()), replace=True)
 
     @rx.event
     @needs("viewer")
@@ -94,11 +66,6 @@ class SubscriptionsState(rx.State):
         await self._find_customers("")
         if wanted:
             await self._choose(wanted)
-
-    @rx.event
-    @needs("operator")
-    async def stop_creating(self):
-        self.creating = False
 
     @rx.event(supersedes=True)
     @needs("operator")
@@ -148,13 +115,20 @@ class SubscriptionsState(rx.State):
             found = await list_customers(session, PageRequest(size=HITS), search=text or None)
         self.hits = [_hit(customer) for customer in found.items]
 
+    def _enter(self):
+        super()._enter()
+        self.busy = False
+
+    def _topics(self):
+        return ("subscriptions", "customers")
+
     async def _refresh(self):
         address = Address.of(self)
         backend = running()
         now = backend.clock.now()
-        chosen = address.choice("sort", [*SORTS, *(f"-{name}" for name in SORTS)], "-created_at")
+        order, search = address.order(SORTS, "-created_at"), address.search()
         status, customer_id = address.choice("status", TABS, ""), address.text("customer")
-        search, customer_ids = address.text("q") or None, [customer_id] if customer_id else []
+        customer_ids = [customer_id] if customer_id else []
         async with backend.database.read() as session:
             found = await list_subscriptions(
                 session,
@@ -163,33 +137,15 @@ class SubscriptionsState(rx.State):
                 customer_ids=customer_ids,
                 statuses=[SubscriptionStatus(status)] if status else (),
                 search=search,
-                sort=chosen.removeprefix("-"),
-                descending=chosen.startswith("-"),
+                sort=order.key,
+                descending=order.descending,
             )
-            counts = {
-                name: (
-                    await list_subscriptions(
-                        session,
-                        PageRequest(size=1),
-                        now=now,
-                        customer_ids=customer_ids,
-                        statuses=[SubscriptionStatus(name)] if name else (),
-                        search=search,
-                    )
-                ).total_count
-                for name in TABS
-            }
+            counts = await count_subscriptions(session, now=now, customer_ids=customer_ids, search=search)
             customers = await customers_by_id(session, {customer_id, *(one.customer_id for one in found.items)})
-        self.search, self.filtered = address.text("q"), bool(search or status or customer_id)
         self.customer_name = customers[customer_id].name if customer_id in customers else ""
         self.rows = [_row(one, customers, now) for one in found.items]
-        self.tabs = [
-            Tab(words, address.having(status=name), f"{counts[name]:,}" if counts[name] else "", name == status)
-            for name, words in TABS.items()
-        ]
-        self.sort = address.sort_links(SORTS, current=chosen)
-        self.pager = address.pager(found)
-        self.loading = False
+        self.tabs = address.tabs("status", TABS, {"": sum(counts.values()), **counts})
+        self._show(address, address.pager(found), order, filtered=bool(status or customer_id))
 
 
 def wanted_from(form: dict[str, Any], customer_id: str) -> CreateSubscription:

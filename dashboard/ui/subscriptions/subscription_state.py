@@ -21,7 +21,7 @@ from dashboard.subscriptions.proration import SubscriptionEndMode
 from dashboard.subscriptions.queries import get_subscription
 from dashboard.subscriptions.views import Subscription, SubscriptionItem, SubscriptionPhase
 from dashboard.ui import components as ui
-from dashboard.ui.live import news
+from dashboard.ui.live import LiveState
 from dashboard.ui.plans.words import cadence_in_words
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
@@ -31,7 +31,7 @@ from dashboard.ui.subscriptions.views import DueDate, ItemRow, PhaseRow, Subscri
 from dashboard.ui.views import day
 
 
-class SubscriptionState(rx.State):
+class SubscriptionState(LiveState, rx.State):
     loading: bool = True
     missing: bool = False
     subscription: SubscriptionDetails = SubscriptionDetails()
@@ -42,20 +42,6 @@ class SubscriptionState(rx.State):
     busy: bool = False
     errors: dict[str, str] = {}
     plans: list[ui.Option] = []
-
-    @rx.event
-    @needs("viewer")
-    async def load(self):
-        self.errors, self.problem, self.changing, self.busy = {}, "", False, False
-        await self._refresh()
-        return SubscriptionState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self):
-        async for _ in news(self, "subscriptions", "invoices"):
-            async with self:
-                await self._refresh()
 
     @rx.event
     @needs("operator")
@@ -143,6 +129,12 @@ class SubscriptionState(rx.State):
             return None
         await self._refresh()
         return ui.toast_success(done)
+
+    def _enter(self):
+        self.errors, self.problem, self.changing, self.busy = {}, "", False, False
+
+    def _topics(self):
+        return ("subscriptions", "invoices")
 
     async def _refresh(self):
         # `subscription_id` is the page's part of the address.
