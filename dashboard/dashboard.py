@@ -23,7 +23,6 @@ from dashboard.ui.layout import in_frame, not_found
 from dashboard.ui.log_filter import keep_sessions_out_of_logs
 from dashboard.ui.routes import PAGES, PRODUCT, Page, load_pages
 from dashboard.ui.serving import project_dir
-from dashboard.ui.shell_state import ShellState
 from dashboard.worker import embedded, working
 
 logger = logging.getLogger(__name__)
@@ -59,7 +58,7 @@ def add_pages(app: rx.App) -> None:
             in_frame(page),
             route=page.route,
             title=_window_title(page),
-            on_load=[*(() if page.bare else (ShellState.load,)), *page.on_load],
+            on_load=list(page.on_load),
         )
 
 

@@ -18,12 +18,12 @@ from reflex.state import (
     UpdateVarsInternalState,
 )
 from reflex.utils.format import format_event_handler
-from reflex_base.event import Event
+from reflex_base.event import Event, EventHandler
 from reflex_base.registry import RegistrationContext
 
 from dashboard.access.views import Role
 from dashboard.ui.roles import ANYONE, declared_role
-from dashboard.ui.sessions import cookie_of, sessions
+from dashboard.ui.sessions import cookie_of, let_in, sessions
 from dashboard.ui.shell_state import ShellState
 
 
@@ -51,18 +51,24 @@ class SessionGuard(rx.Middleware):
         cookie = cookie_of(state)
         if not await _bound_to_this_session(state, event, cookie):
             return _instead(rx.call_script("window.location.reload()"))
+        let_in(None)
         if event.name in FRAMEWORK_EVENTS:
             return None
-        needed = _role_needed(event.name)
+        handler = _handler_of(event.name)
+        needed = None if handler is None else declared_role(handler.fn)
         if needed == ANYONE:
             return None
         user = await sessions().user_of(cookie)
         if user is None:
             return _instead(rx.redirect(_sign_in_address(state)))
-        if needed is None or not user.role.reaches(Role(needed)):
+        if handler is None or needed is None or not user.role.reaches(Role(needed)):
             return _instead(
                 rx.toast.error("Your role may not do this.", description="Ask an owner of this Meterdesk for it.")
             )
+        (await state.get_state(ShellState))._show(user)
+        if not handler.is_background:
+            # What runs on in the background may outlive the session: there it is asked for again.
+            let_in(user)
         return None
 
 
@@ -83,9 +89,9 @@ async def _bound_to_this_session(state: BaseState, event: Event, cookie: str | N
     return True
 
 
-def _role_needed(event_name: str) -> str | None:
+def _handler_of(event_name: str) -> EventHandler | None:
     registered = RegistrationContext.get().event_handlers.get(event_name)
-    return None if registered is None else declared_role(registered.handler.fn)
+    return None if registered is None else registered.handler
 
 
 def _sign_in_address(state: BaseState) -> str:

@@ -16,7 +16,7 @@ from dashboard.ui.listing import Pager, SortLink, Tab
 from dashboard.ui.live import news
 from dashboard.ui.roles import needs
 from dashboard.ui.routes import PAGES, page
-from dashboard.ui.shell_state import ShellState, show_environment
+from dashboard.ui.shell_state import show_environment
 from dashboard.ui.views import Moment, TimelineEntry, moment
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
@@ -337,4 +337,4 @@ def showcase() -> rx.Component:
     )
 
 
-app.add_page(in_frame(PAGES["/showcase"]), route="/showcase", title="Showcase", on_load=[ShellState.load, S.load])
+app.add_page(in_frame(PAGES["/showcase"]), route="/showcase", title="Showcase", on_load=[S.load])

@@ -30,7 +30,7 @@ HANDLERS = {
 }
 HYDRATE_AND_LOAD = next(name for name in FRAMEWORK_EVENTS if name.endswith(".hydrate_and_load"))
 HYDRATE = next(name for name in FRAMEWORK_EVENTS if name.endswith(".hydrate"))
-LOAD_SHELL = next(name for name in HANDLERS if name.endswith("shell_state.load"))
+LOAD_HOME = next(name for name in HANDLERS if name.endswith("home_state.load"))
 
 Answer = TypeVar("Answer")
 
@@ -77,7 +77,7 @@ def test_a_replayed_tab_token_gives_nothing_away(server: Server, owner_cookies: 
         token = tab.token
     strangers = {"nobody": None, "a made-up session": {SESSION_COOKIE: "x"}, "a viewer": _viewer(server)}
     for who, cookies in strangers.items():
-        for first in (LOAD_SHELL, HYDRATE, HYDRATE_AND_LOAD):
+        for first in (LOAD_HOME, HYDRATE, HYDRATE_AND_LOAD):
             with BareTab(server.url, cookies=cookies, token=token) as thief:
                 thief.fire(first)
                 thief.fire(HYDRATE)
@@ -99,7 +99,7 @@ def test_a_session_that_ended_ends_for_open_tabs_too(server: Server, owner_cooki
         tab.fire(HYDRATE_AND_LOAD)
         assert "leaver@example.com" in json.dumps(tab.answers())
         httpx.post(f"{server.url}/auth/logout", cookies=cookies)
-        tab.fire(LOAD_SHELL)
+        tab.fire(LOAD_HOME)
         assert [event["name"] for event in tab.answer()["events"]] == ["_redirect"]
 
 

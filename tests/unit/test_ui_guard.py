@@ -1,9 +1,15 @@
 """Roles are declared on every handler; the address decides who may load a page."""
 
+import hashlib
 import logging
 
 import httpx
 import pytest
+import reflex as rx
+from reflex.istate.data import HeaderData, ReflexURL, URLData
+from reflex.state import StateUpdate
+from reflex.utils.format import format_event_handler
+from reflex_base.event import Event, EventHandler
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
@@ -13,10 +19,12 @@ from dashboard.dashboard import app, explain_failure
 from dashboard.kit.errors import NotSignedIn
 from dashboard.kit.web import SESSION_COOKIE
 from dashboard.ui import sessions
-from dashboard.ui.guard import FRAMEWORK_EVENTS
+from dashboard.ui.customers.state import CustomersState
+from dashboard.ui.guard import FRAMEWORK_EVENTS, SessionGuard
 from dashboard.ui.http import FinalSlash, PageGate, ResponseHeaders
 from dashboard.ui.roles import ANYONE, declared_role, needs, open_to_anyone
 from dashboard.ui.routes import PAGES, page_of
+from dashboard.ui.shell_state import ShellState, show_environment
 
 REFLEXS_OWN = "reflex."
 
@@ -159,3 +167,77 @@ def test_reflexs_log_lines_lose_sessions_and_bearer_tokens(caplog: pytest.LogCap
     assert "tok-en_1" not in caplog.text
     assert "key_2" not in caplog.text
     assert "c=d" in caplog.text
+
+
+def test_every_page_in_the_frame_loads_something_so_that_the_frame_knows_who_is_there() -> None:
+    assert not [page.route for page in PAGES.values() if not page.bare and not page.on_load]
+
+
+class NobodySignedIn(SomeSessions):
+    """The sessions of a desk that everybody has just been signed out of."""
+
+    async def user_of(self, cookie: str | None) -> SignedInUser | None:
+        return None
+
+
+class CountedSessions(SomeSessions):
+    asked = 0
+
+    async def user_of(self, cookie: str | None) -> SignedInUser | None:
+        self.asked += 1
+        return await super().user_of(cookie)
+
+
+def tab(cookie: str) -> rx.State:
+    """The state of a tab that was filled under this session."""
+    root = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
+    root.rx_router_headers = HeaderData(cookie=f"{SESSION_COOKIE}={cookie}")
+    return root
+
+
+async def pass_guard(state: rx.State, handler: EventHandler) -> StateUpdate | None:
+    shell = await state.get_state(ShellState)
+    shell._bound_to = hashlib.sha256(b"good").hexdigest()
+    return await SessionGuard().preprocess(app, state, Event(name=format_event_handler(handler)))
+
+
+async def test_a_handler_knows_whom_the_guard_let_in_without_asking_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = CountedSessions()
+    monkeypatch.setattr(sessions, "_reader", [desk])
+    state = tab("good")
+    assert await pass_guard(state, CustomersState.event_handlers["load"]) is None
+    assert (await sessions.signed_in_user(state)).email == "ada@example.com"
+    assert desk.asked == 1
+    shell = await state.get_state(ShellState)
+    assert (shell.user_email, shell.may_administer) == ("ada@example.com", True)
+
+
+async def test_what_runs_in_the_background_asks_again_who_is_signed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = CountedSessions()
+    monkeypatch.setattr(sessions, "_reader", [desk])
+    state = tab("good")
+    assert await pass_guard(state, CustomersState.event_handlers["load"]) is None
+    assert await pass_guard(state, CustomersState.event_handlers["watch"]) is None
+    await sessions.signed_in_user(state)
+    assert desk.asked == 3
+
+
+async def test_whom_the_guard_refused_the_next_handler_does_not_take_for_the_one_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert await pass_guard(tab("good"), CustomersState.event_handlers["load"]) is None
+    monkeypatch.setattr(sessions, "_reader", [NobodySignedIn()])
+    state = tab("good")
+    assert await pass_guard(state, CustomersState.event_handlers["load"]) is not None
+    with pytest.raises(NotSignedIn):
+        await sessions.signed_in_user(state)
+
+
+async def test_the_environment_is_shown_on_the_address_that_said_so_only() -> None:
+    state = tab("good")
+    state.rx_router_url = URLData.from_url(ReflexURL("http://desk.example/invoices/1"))
+    await show_environment(state, "sandbox")
+    shell = await state.get_state(ShellState)
+    assert shell.environment == "sandbox"
+    state.rx_router_url = URLData.from_url(ReflexURL("http://desk.example/invoices/2"))
+    assert shell.environment == ""
