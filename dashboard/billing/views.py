@@ -342,6 +342,7 @@ class InvoiceSummary:
     customer_name: str
     currency: str
     total: Decimal
+    amount_paid: Decimal | None
     amount_remaining: Decimal | None
     collection_method: str | None
     sync_state: str

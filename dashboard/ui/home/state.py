@@ -17,8 +17,8 @@ from dashboard.kit.money import format_money
 from dashboard.stripe_app.apps import list_stripe_apps
 from dashboard.stripe_app.links import count_links
 from dashboard.ui import components as ui
-from dashboard.ui.invoices.words import STATUS_WORDS, document_of
-from dashboard.ui.live import news
+from dashboard.ui.invoices.words import STATUS_WORDS, document_of, owed_on
+from dashboard.ui.live import LiveState
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
 from dashboard.ui.shell_state import show_environment
@@ -65,7 +65,7 @@ class CurrencyFigures:
     overdue: str
 
 
-class HomeState(rx.State):
+class HomeState(LiveState, rx.State):
     loading: bool = True
     attention: list[AttentionRow] = []
     attention_count: str = ""
@@ -74,19 +74,6 @@ class HomeState(rx.State):
     steps: list[Step] = []
     steps_left: int = 0
     retrying: str = ""
-
-    @rx.event
-    @needs("viewer")
-    async def load(self):
-        await self._refresh()
-        return HomeState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self):
-        async for _ in news(self, "invoices", "stripe_apps", "billing_profiles", "customers"):
-            async with self:
-                await self._refresh()
 
     @rx.event(background=True)
     @needs("operator")
@@ -104,6 +91,9 @@ class HomeState(rx.State):
             async with self:
                 self.retrying = ""
                 await self._refresh()
+
+    def _topics(self):
+        return ("invoices", "stripe_apps", "billing_profiles", "customers")
 
     async def _refresh(self):
         backend = running()
@@ -170,13 +160,14 @@ class HomeState(rx.State):
 
 
 def _attention(one: InvoiceSummary, since: Moment) -> AttentionRow:
+    owed = owed_on(one)
     return AttentionRow(
         href=f"/invoices/{one.id}",
         number=one.number,
         customer=one.customer_name,
         words=one.problem or STATUS_WORDS.get(one.status.value, one.status.value),
         document=document_of(one),
-        amount=format_money(one.total, one.currency),
+        amount=format_money(one.total if owed is None else owed, one.currency),
         since=since,
         id=one.id,
         can_retry=one.status in RETRIED_AT_ONCE,

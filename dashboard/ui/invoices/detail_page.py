@@ -213,6 +213,7 @@ def _line(line: rx.Var[LineRow]) -> rx.Component:
                 rx.el.p("Why this amount", class_name="text-[13px] font-medium text-muted"),
                 rx.cond(line.description != "", rx.el.p(line.description), rx.fragment()),
                 rx.cond(line.is_metered, _metering(line), rx.fragment()),
+                rx.foreach(line.steps, lambda step: rx.el.p(step, class_name="text-[13px] text-muted")),
                 rx.cond(
                     line.details.length() > 0,
                     rx.foreach(line.details, _detail),

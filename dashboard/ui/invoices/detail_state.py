@@ -1,9 +1,10 @@
 """One invoice: what it says, where it stands, what happened, and what can be done now."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any
 
 import reflex as rx
@@ -30,7 +31,7 @@ from dashboard.ui.api_calls import curl, origin_of
 from dashboard.ui.invoices.metering import Metering, meterings_of
 from dashboard.ui.invoices.totals import TotalRow, foreign_rows, total_rows
 from dashboard.ui.invoices.words import ACTION_WORDS, STATUS_TONES, STATUS_WORDS, document_of, payment_of, sync_of
-from dashboard.ui.live import news
+from dashboard.ui.live import LiveState
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
 from dashboard.ui.shell_state import show_environment
@@ -98,6 +99,8 @@ class DetailRow:
 
 @dataclass(frozen=True, slots=True)
 class LineRow:
+    """One line. `steps` is what all its parts have in common, each of `details` has its own."""
+
     id: str
     name: str
     description: str
@@ -108,6 +111,7 @@ class LineRow:
     is_metered: bool
     is_late: bool
     metering: Metering
+    steps: list[str]
     details: list[DetailRow]
 
 
@@ -118,7 +122,7 @@ class IssueRow:
     remedy: str
 
 
-class InvoiceState(rx.State):
+class InvoiceState(LiveState, rx.State):
     loading: bool = True
     missing: bool = False
     invoice: InvoiceDetails = InvoiceDetails()
@@ -134,22 +138,6 @@ class InvoiceState(rx.State):
     crediting: bool = False
     errors: dict[str, str] = {}
     calls: dict[str, str] = {}
-
-    @rx.event
-    @needs("viewer")
-    async def load(self):
-        self.problem, self.busy, self.crediting, self.errors = "", "", False, {}
-        if self.invoice.id != self.invoice_id:
-            self.loading = True
-        await self._refresh()
-        return InvoiceState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self):
-        async for _ in news(self, f"invoices/{self.invoice_id}"):
-            async with self:
-                await self._refresh()
 
     @rx.event(background=True)
     @needs("operator")
@@ -211,6 +199,14 @@ class InvoiceState(rx.State):
             async with self:
                 self.busy = ""
                 await self._refresh()
+
+    def _enter(self):
+        self.problem, self.busy, self.crediting, self.errors = "", "", False, {}
+        if self.invoice.id != self.invoice_id:
+            self.loading = True
+
+    def _topics(self):
+        return (f"invoices/{self.invoice_id}",)
 
     async def _refresh(self):
         backend = running()
@@ -335,6 +331,7 @@ def _stripe_side(external: ExternalInvoice | None, currency: str, now: datetime)
 
 def _line(line: InvoiceLine, currency: str, metering: Metering | None) -> LineRow:
     tax = line.effective_tax
+    shared = steps_in_common([detail.explanation for detail in line.details])
     return LineRow(
         id=line.id,
         name=line.name,
@@ -346,16 +343,24 @@ def _line(line: InvoiceLine, currency: str, metering: Metering | None) -> LineRo
         is_metered=metering is not None,
         is_late=line.is_late_usage,
         metering=metering or Metering(),
-        details=[_detail(detail, currency) for detail in line.details],
+        steps=shared,
+        details=[_detail(detail, currency, len(shared)) for detail in line.details],
     )
 
 
-def _detail(detail: DetailLine, currency: str) -> DetailRow:
+def steps_in_common(explanations: Sequence[Sequence[str]]) -> list[str]:
+    """The steps that the explanations of several parts of a line begin with, so that they are said once."""
+    if len(explanations) < 2:
+        return []
+    return [steps[0] for steps in takewhile(lambda steps: len(set(steps)) == 1, zip(*explanations, strict=False))]
+
+
+def _detail(detail: DetailLine, currency: str, said: int) -> DetailRow:
     return DetailRow(
         name=detail.name[:1].upper() + detail.name[1:],
         figure=f"{format_quantity(detail.quantity)} × {format_unit_price(detail.per_unit_amount, currency)}",
         amount=format_money(detail.totals.before_tax, currency),
-        steps=list(detail.explanation),
+        steps=list(detail.explanation[said:]),
     )
 
 

@@ -32,7 +32,15 @@ def invoice_row(row: rx.Var[InvoiceRow]) -> rx.Component:
             rx.cond(row.problem != "", rx.el.p(row.problem, class_name="mt-1 text-xs text-danger-ink"), rx.fragment()),
         ),
         ui.cell(ui.status_badge(row.sync, SYNC), hide_below="lg"),
-        ui.cell(ui.money(row.total), numeric=True),
+        ui.cell(
+            ui.money(row.total),
+            rx.cond(
+                row.beside_total != "",
+                rx.el.p(row.beside_total, class_name="text-xs text-muted tabular-nums"),
+                rx.fragment(),
+            ),
+            numeric=True,
+        ),
         ui.cell(ui.date_time(row.created), hide_below="md"),
         ui.cell(rx.cond(row.due.iso != "", ui.date_time(row.due), ui.muted("none")), hide_below="lg"),
     )
@@ -54,24 +62,18 @@ def invoices() -> rx.Component:
             rx.cond(S.customer_name != "", ui.badge("Customer: " + S.customer_name, "info", "users"), rx.fragment()),
         ),
         rx.cond(S.problem != "", ui.load_error(S.problem), rx.fragment()),
-        ui.data_table(
+        ui.list_table(
+            S,
             COLUMNS,
-            S.rows,
-            lambda row: invoice_row(row=row),
+            invoice_row,
             label="Invoices",
-            loading=S.loading,
-            sort=S.sort,
-            empty=rx.cond(
-                S.filtered,
-                ui.empty_state("No invoice fits", "Choose another status, or clear the filters.", icon_name="search"),
-                ui.empty_state(
-                    "No invoices yet",
-                    "Add a charge to a customer and choose Invoice now.",
-                    icon_name="receipt-text",
-                    action=ui.link_button("Customers", href="/customers"),
-                ),
+            nothing_fits=("No invoice fits", "Choose another status, or clear the filters."),
+            nothing_yet=ui.empty_state(
+                "No invoices yet",
+                "Add a charge to a customer and choose Invoice now.",
+                icon_name="receipt-text",
+                action=ui.link_button("Customers", href="/customers"),
             ),
-            pager=ui.pager(S.pager),
         ),
         ui.dialog("invoice-filters", rx.cond(S.loading, rx.fragment(), _filters()), title="Filters"),
     )

@@ -1,7 +1,5 @@
 """The list of invoices: tabs with counts, filters, search, sorting and pages, all of it in the address."""
 
-import csv
-import io
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,20 +7,21 @@ from typing import Any
 import reflex as rx
 
 from dashboard.backend import running
-from dashboard.billing.invoice_list import InvoiceFilter, TabCount, all_matching, list_invoices, tab_counts
+from dashboard.billing.invoice_csv import csv_rows
+from dashboard.billing.invoice_list import InvoiceFilter, TabCount, list_invoices, tab_counts
 from dashboard.billing.views import InvoiceSummary
 from dashboard.customers.queries import get_customer
 from dashboard.kit.errors import MeterdeskError
-from dashboard.kit.money import amount_text, format_money, parse_amount
+from dashboard.kit.money import format_money, parse_amount
 from dashboard.ui import components as ui
-from dashboard.ui.invoices.words import document_of, payment_of, sync_of
-from dashboard.ui.listing import Address, Pager, SortLink, Tab
-from dashboard.ui.live import news
+from dashboard.ui.invoices.words import beside_total, document_of, payment_of, sync_of
+from dashboard.ui.listing import Address, ListState, Pager
 from dashboard.ui.roles import needs
 from dashboard.ui.views import NO_MOMENT, Moment, day, moment
 
 PAGE_SIZE = 25
 CSV_ROWS_MAX = 10_000
+WITH_HEADER = CSV_ROWS_MAX + 1
 SORTS = ["created", "total", "due", "issued"]
 TAB_WORDS = {
     "all": "All",
@@ -47,19 +46,14 @@ class InvoiceRow:
     payment: str
     sync: str
     total: str
+    beside_total: str
     problem: str
     created: Moment
     due: Moment
 
 
-class InvoicesState(rx.State):
-    loading: bool = True
+class InvoicesState(ListState, rx.State):
     rows: list[InvoiceRow] = []
-    tabs: list[Tab] = []
-    sort: dict[str, SortLink] = {}
-    pager: Pager = Pager()
-    search: str = ""
-    filtered: bool = False
     customer_name: str = ""
     created_from: str = ""
     created_to: str = ""
@@ -67,24 +61,6 @@ class InvoicesState(rx.State):
     amount_max: str = ""
     currency: str = ""
     problem: str = ""
-
-    @rx.event
-    @needs("viewer")
-    async def load(self):
-        await self._refresh()
-        return InvoicesState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self):
-        async for _ in news(self, "invoices"):
-            async with self:
-                await self._refresh()
-
-    @rx.event
-    @needs("viewer")
-    async def find(self, text: str):
-        return rx.redirect(Address.of(self).having(q=text.strip()), replace=True)
 
     @rx.event
     @needs("viewer")
@@ -105,62 +81,55 @@ class InvoicesState(rx.State):
             wanted = _filter(Address.of(self))
         except MeterdeskError as error:
             return ui.toast_error(error.message, error.what_to_do)
-        text = io.StringIO()
-        writer = csv.writer(text)
-        writer.writerow(
-            ["number", "customer", "status", "sync", "currency", "total", "open", "created", "issued", "due", "paid"]
-        )
-        count = 0
+        rows: list[str] = []
         async with running().database.read() as session:
-            async for one in all_matching(session, wanted):
-                writer.writerow(_csv_row(one))
-                count += 1
-                if count >= CSV_ROWS_MAX:
+            async for row in csv_rows(session, wanted):
+                rows.append(row)
+                if len(rows) > WITH_HEADER:
                     break
-        return rx.download(data=text.getvalue(), filename="invoices.csv")
+        downloads = [rx.download(data="".join(rows[:WITH_HEADER]), filename="invoices.csv")]
+        if len(rows) > WITH_HEADER:
+            told = f"The file has the newest {CSV_ROWS_MAX:,} invoices. Filter by date for the others."
+            downloads.append(rx.toast.info(told, duration=60_000, close_button=True))
+        return downloads
+
+    def _topics(self):
+        return ("invoices",)
 
     async def _refresh(self):
         address = Address.of(self)
         backend = running()
+        order = address.order(SORTS, "-created")
         self.problem = ""
         try:
             wanted = _filter(address)
-            chosen = address.choice("sort", [*SORTS, *(f"-{name}" for name in SORTS)], "-created")
             async with backend.database.read() as session:
                 found = await list_invoices(
                     session,
                     wanted,
-                    sort=chosen.removeprefix("-"),
-                    descending=chosen.startswith("-"),
+                    sort=order.key,
+                    descending=order.descending,
                     cursor=address.text("after") or address.text("before") or None,
                     limit=PAGE_SIZE,
                 )
-                counts = await tab_counts(session, wanted)
+                counts = {count.tab: count for count in await tab_counts(session, wanted)}
                 customer = await get_customer(session, wanted.customer_id) if wanted.customer_id else None
         except MeterdeskError as error:
             self.rows, self.pager, self.problem, self.loading = [], Pager(), error.for_people(), False
             return
         now = backend.clock.now()
         self.rows = [_row(one, now) for one in found.items]
-        self.tabs = [
-            Tab(
-                TAB_WORDS[count.tab],
-                address.having(tab=None if count.tab == "all" else count.tab),
-                "" if not count.count else f"{count.count:,}{'+' if count.is_more else ''}",
-                count.tab == wanted.tab,
-            )
-            for count in counts
-        ]
-        self.sort = address.sort_links(SORTS, current=chosen)
-        current = next(count for count in counts if count.tab == wanted.tab)
-        self.pager = address.keyset_pager(_counted(current), found.previous, found.next)
-        self.search = address.text("q")
+        self.tabs = address.tabs("tab", TAB_WORDS, {tab: _count_on_tab(count) for tab, count in counts.items()})
         self.customer_name = customer.name if customer else ""
         self.created_from, self.created_to = address.text("from"), address.text("to")
         self.amount_min, self.amount_max = address.text("min"), address.text("max")
         self.currency = address.text("currency")
-        self.filtered = any(address.text(name) for name in (*FILTERS, "q")) or wanted.tab != "all"
-        self.loading = False
+        self._show(
+            address,
+            address.keyset_pager(_counted(counts[wanted.tab]), found.previous, found.next),
+            order,
+            filtered=wanted.tab != "all" or any(address.text(name) for name in FILTERS),
+        )
 
 
 def _filter(address: Address) -> InvoiceFilter:
@@ -173,7 +142,7 @@ def _filter(address: Address) -> InvoiceFilter:
         created_to=created_to + timedelta(days=1) if created_to else None,
         amount_min=parse_amount(address.text("min"), field="min") if address.text("min") else None,
         amount_max=parse_amount(address.text("max"), field="max") if address.text("max") else None,
-        search=address.text("q") or None,
+        search=address.search(),
     )
 
 
@@ -182,6 +151,10 @@ def _day(text: str) -> datetime | None:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def _count_on_tab(found: TabCount) -> str:
+    return f"{found.count:,}{'+' if found.is_more else ''}" if found.count else ""
 
 
 def _counted(found: TabCount) -> str:
@@ -200,31 +173,8 @@ def _row(one: InvoiceSummary, now: datetime) -> InvoiceRow:
         payment=payment_of(one),
         sync=sync_of(one),
         total=format_money(one.total, one.currency),
+        beside_total=beside_total(one),
         problem=one.problem or "",
         created=moment(one.created_at, now),
         due=day(one.due_at, now) if one.due_at else NO_MOMENT,
     )
-
-
-def _csv_row(one: InvoiceSummary) -> list[str]:
-    def at(moment: datetime | None) -> str:
-        return "" if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-    return [
-        one.number,
-        _harmless(one.customer_name),
-        one.status.value,
-        one.sync_state,
-        one.currency,
-        amount_text(one.total),
-        "" if one.amount_remaining is None else amount_text(one.amount_remaining),
-        at(one.created_at),
-        at(one.issued_at),
-        at(one.due_at),
-        at(one.paid_at),
-    ]
-
-
-def _harmless(text: str) -> str:
-    """A spreadsheet runs a cell that begins like a formula (OWASP, CSV injection); an apostrophe keeps it text."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

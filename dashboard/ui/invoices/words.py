@@ -1,6 +1,9 @@
 """Statuses in words and tones. Document, payment and sync are three axes, never one merged word."""
 
+from decimal import Decimal
+
 from dashboard.billing.views import Invoice, InvoiceAction, InvoiceStatus, InvoiceSummary
+from dashboard.kit.money import format_money
 from dashboard.ui.components.badges import Status
 
 DOCUMENT = {
@@ -62,6 +65,8 @@ _PAYMENT_OF = {
     InvoiceStatus.PAYMENT_FAILED: "failed",
     InvoiceStatus.PAYMENT_ACTION_REQUIRED: "action_required",
 }
+
+_OWED = (*_PAYMENT_OF, InvoiceStatus.ISSUED, InvoiceStatus.OVERDUE, InvoiceStatus.UNCOLLECTIBLE)
 
 STATUS_WORDS = {
     "gathering": "Gathering charges",
@@ -132,3 +137,14 @@ def payment_of(invoice: Invoice | InvoiceSummary) -> str:
 def sync_of(invoice: Invoice | InvoiceSummary) -> str:
     """The sync axis: a key of `SYNC`."""
     return invoice.sync_state if invoice.sync_state in SYNC else "pending"
+
+
+def owed_on(one: InvoiceSummary) -> Decimal | None:
+    """What is still to be paid, by Stripe's count; None when nothing is owed, or not yet."""
+    return one.amount_remaining if one.status in _OWED else None
+
+
+def beside_total(one: InvoiceSummary) -> str:
+    """“$90.00 open” or “$90.00 paid” where that is not our total: Stripe counts lines added there, credit and parts."""
+    amount, word = (one.amount_paid, "paid") if one.status is InvoiceStatus.PAID else (owed_on(one), "open")
+    return "" if amount in (None, one.total) else f"{format_money(amount, one.currency)} {word}"
