@@ -1,8 +1,10 @@
-"""A Meterdesk beside a Stripe sandbox of its own, for the tests of the settings."""
+"""A Meterdesk beside a Stripe sandbox of its own, today or later, and what the tests of the settings do in it."""
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +43,33 @@ class House:
         return [endpoint["url"] for endpoint in answer.json()["data"]]
 
 
-def open_house(data_dir: Path, **environment: str) -> Iterator[House]:
-    """Starts both for the length of a fixture. Any key but the sandbox's own is refused there, as Stripe would."""
+def open_house(data_dir: Path, *command: str, **environment: str) -> Iterator[House]:
+    """Starts both for the length of a fixture. Any key but the sandbox's own is refused there, as Stripe would.
+
+    `command` stands in for `meterdesk up`.
+    """
     sandbox_url = f"http://127.0.0.1:{free_port()}"
     stripe = {"METERDESK_SANDBOX_URL": sandbox_url, "METERDESK_STRIPE_API_BASE": sandbox_url}
-    for server in running_server(data_dir, **stripe, **environment):
+    for server in running_server(data_dir, *command, **stripe, **environment):
         again = {**OWNER, "password_again": OWNER["password"]}
         answer = httpx.post(f"{server.url}/auth/setup", data=again, headers={"origin": server.url}, timeout=30)
         yield House(server, sandbox_url, dict(answer.cookies))
+
+
+today = contextmanager(open_house)
+
+
+@contextmanager
+def later(data_dir: Path, by: timedelta, *command: str, **environment: str) -> Iterator[House]:
+    """The same Meterdesk and sandbox, started again with both their clocks ahead; the owner signs in anew."""
+    sandbox_url = f"http://127.0.0.1:{free_port()}"
+    stripe = {"METERDESK_SANDBOX_URL": sandbox_url, "METERDESK_STRIPE_API_BASE": sandbox_url}
+    clock = {"METERDESK_CLOCK": f"offset:PT{by.total_seconds():.0f}S"}
+    for server in running_server(data_dir, *command, **stripe, **clock, **environment):
+        answer = httpx.post(f"{server.url}/auth/login", data=OWNER, headers={"origin": server.url}, timeout=30)
+        house = House(server, sandbox_url, dict(answer.cookies))
+        house.sandbox("POST", "/clock", now=(datetime.now(UTC) + by).isoformat())
+        yield house
 
 
 def settle(page: Page) -> None:

@@ -7,9 +7,19 @@ import pytest
 from conftest import Accessible, Picture
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 from settings_support import House, open_house
-from test_main_road import connect, create_customer
+from verbs import (
+    PATIENCE,
+    begin_plan,
+    connect,
+    create_customer,
+    fill_in_feature,
+    fill_in_fee,
+    fill_in_graduated_price,
+    make_meter,
+    publish,
+    subscribe,
+)
 
-PATIENCE = 30_000
 PHONE: ViewportSize = {"width": 390, "height": 844}
 AT_REST = """() => document.getAnimations()
   .every((one) => one.playState !== 'running' || one.effect.getComputedTiming().iterations === Infinity)"""
@@ -40,27 +50,11 @@ def accessible(accessible: Accessible) -> Accessible:
     return check
 
 
-def make_meter(page: Page) -> None:
-    page.goto("/meters")
-    page.get_by_role("button", name="Create meter").click()
-    form = page.get_by_role("dialog")
-    form.get_by_label("Key").fill("tokens_total")
-    form.get_by_label("Event type").fill("prompt")
-    form.get_by_label("Value").fill("$.tokens")
-    form.get_by_label("Dimensions").fill("model = $.model")
-    form.get_by_role("button", name="Create meter").click()
-    expect(page.get_by_role("heading", name="tokens_total", level=1)).to_be_visible()
-
-
 def make_feature(page: Page, accessible: Accessible) -> None:
     page.goto("/features")
     expect(page.get_by_text("No features yet")).to_be_visible()
     accessible(page)
-    page.get_by_role("button", name="Create feature").click()
-    form = page.get_by_role("dialog")
-    form.get_by_label("Name").fill("Tokens")
-    form.get_by_label("Key").fill("tokens")
-    form.get_by_label("Meter", exact=False).first.select_option("tokens_total")
+    form = fill_in_feature(page)
     form.get_by_label("Only these dimension values").fill("colour = red")
     accessible(page)
     form.get_by_role("button", name="Save").click()
@@ -73,14 +67,7 @@ def make_feature(page: Page, accessible: Accessible) -> None:
 
 def add_graduated_price(page: Page, accessible: Accessible, picture: Picture) -> None:
     """Up to 1,000 tokens at 2 cents, then 1 cent; at least $10."""
-    page.get_by_role("button", name="Add usage price").click()
-    form = page.get_by_role("dialog")
-    form.get_by_label("Name").fill("Tokens used")
-    form.get_by_label("Feature").select_option("tokens")
-    form.get_by_label("Price", exact=True).select_option("graduated")
-    form.get_by_label("Tier 1: up to").fill("1000")
-    form.get_by_label("Tier 1: price per unit").fill("0.02")
-    form.get_by_label("Tier 2: price per unit").fill("0.01")
+    form = fill_in_graduated_price(page)
     form.get_by_label("Try the price with").fill("5,230")
     form.get_by_role("button", name="Preview price").click()
     # 1,000 at $0.02 and 4,230 at $0.01.
@@ -95,25 +82,17 @@ def add_graduated_price(page: Page, accessible: Accessible, picture: Picture) ->
 
 def test_from_a_meter_to_a_subscriber(page: Page, house: House, picture: Picture, accessible: Accessible) -> None:
     connect(page, "Send Invoice")
-    make_meter(page)
+    make_meter(page, "model = $.model")
     make_feature(page, accessible)
 
     page.goto("/plans")
     expect(page.get_by_text("No plans yet")).to_be_visible()
     accessible(page)
-    page.get_by_role("button", name="Create plan").click()
-    form = page.get_by_role("dialog")
-    form.get_by_label("Name").fill("Team")
-    form.get_by_label("Key").fill("team")
-    form.get_by_role("button", name="Create draft").click()
-    expect(page.get_by_role("heading", name="Team", level=1)).to_be_visible()
+    begin_plan(page, "Team", "team")
     expect(page.get_by_text("Add at least one rate card.")).to_be_visible()
     expect(page.get_by_role("button", name="Publish…")).to_be_disabled()
 
-    page.get_by_role("button", name="Add flat fee").click()
-    form.get_by_label("Name").fill("Base fee")
-    form.get_by_label("Key").fill("base_fee")
-    form.get_by_label("Amount").fill("-30")
+    form = fill_in_fee(page, "Base fee", "base_fee", "-30")
     form.get_by_role("button", name="Save rate card").click()
     expect(page.get_by_text("The amount cannot be below zero.")).to_be_visible()
     page.get_by_role("button", name="Edit Base fee").click()
@@ -130,9 +109,7 @@ def test_from_a_meter_to_a_subscriber(page: Page, house: House, picture: Picture
     expect(form.get_by_text("100 units cost $10.00, because")).to_be_visible()
     page.keyboard.press("Escape")
 
-    page.get_by_role("button", name="Publish…").click()
-    form.get_by_role("button", name="Publish", exact=True).click()
-    expect(page.get_by_role("main").get_by_text("Active", exact=True)).to_be_visible()
+    publish(page)
     page.reload()
     expect(page.get_by_role("button", name="Next version")).to_be_visible()
     accessible(page)
@@ -158,12 +135,7 @@ def test_from_a_meter_to_a_subscriber(page: Page, house: House, picture: Picture
     page.get_by_role("link", name="Acme GmbH").click()
     page.get_by_role("button", name="Create in Stripe").click()
     expect(page.get_by_text("Ready to bill")).to_be_visible(timeout=PATIENCE)
-    page.goto("/subscriptions")
-    page.get_by_role("button", name="Create subscription").click()
-    form.get_by_role("button", name="Acme GmbH").click()
-    form.get_by_label("Plan").select_option("Team, version 1 (USD)")
-    form.get_by_role("button", name="Create subscription").click()
-    page.wait_for_url(re.compile(r"/subscriptions/\w{26}$"), timeout=PATIENCE)
+    subscribe(page, "Acme GmbH", "Team, version 1 (USD)")
     expect(page.get_by_role("heading", name="Team", level=1)).to_be_visible()
     expect(page.get_by_text("$40.00 so far").first).to_be_visible()
     accessible(page)
@@ -225,17 +197,8 @@ def test_a_change_of_plan_with_the_next_period_can_be_taken_back(
 
 
 def test_terms_for_one_customer_come_from_a_draft(page: Page, house: House, accessible: Accessible) -> None:
-    form = page.get_by_role("dialog")
-    page.goto("/plans")
-    page.get_by_role("button", name="Create plan").click()
-    form.get_by_label("Name").fill("Globex terms")
-    form.get_by_label("Key").fill("globex_terms")
-    form.get_by_role("button", name="Create draft").click()
-    expect(page.get_by_role("heading", name="Globex terms", level=1)).to_be_visible()
-    page.get_by_role("button", name="Add flat fee").click()
-    form.get_by_label("Name").fill("Agreed fee")
-    form.get_by_label("Key").fill("agreed_fee")
-    form.get_by_label("Amount").fill("77")
+    begin_plan(page, "Globex terms", "globex_terms")
+    form = fill_in_fee(page, "Agreed fee", "agreed_fee", "77")
     form.get_by_role("button", name="Save rate card").click()
     expect(page.get_by_text("$77.00 in advance")).to_be_visible()
 

@@ -8,6 +8,7 @@ import pytest
 from conftest import Accessible, Picture
 from playwright.sync_api import Browser, Page, expect
 from settings_support import House, open_house
+from verbs import connect, create_customer, invoice, pay_by_card
 
 PATIENCE = 30_000
 API_KEY = "a-key-for-the-first-start"
@@ -34,42 +35,6 @@ def onlooker(browser: Browser, house: House) -> Iterator[Page]:
     context.close()
 
 
-def connect(page: Page, method: str) -> None:
-    """Stripe with a billing profile of this method, by the wizard; as the new default."""
-    page.goto("/settings/stripe")
-    page.get_by_role("button", name="Install", exact=True).click()
-    page.get_by_role("button", name="Try without a Stripe account").click()
-    page.get_by_role("button", name="Install Stripe app").click()
-    page.get_by_role("button", name=method).click()
-    page.get_by_role("button", name="Create Billing Profile").click()
-    page.get_by_role("button", name="Start Billing").click()
-
-
-def create_customer(page: Page, name: str, key: str, email: str) -> None:
-    """A new customer; ends on their page."""
-    page.goto("/customers")
-    page.get_by_role("button", name="Create Customer").click()
-    form = page.get_by_role("dialog")
-    form.get_by_label("Name", exact=True).fill(name)
-    form.get_by_label("Key").fill(key)
-    form.get_by_label("E-mail").fill(email)
-    form.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
-
-
-def invoice(page: Page, description: str, quantity: str, unit_price: str) -> None:
-    """A charge by hand, invoiced at once; ends on the invoice's page."""
-    page.get_by_role("button", name="Add charge").click()
-    form = page.get_by_role("dialog")
-    form.get_by_label("Description").fill(description)
-    form.get_by_label("Quantity").fill(quantity)
-    form.get_by_label("Unit price").fill(unit_price)
-    form.get_by_role("button", name="Add charge").click()
-    expect(page.get_by_text(description)).to_be_visible()
-    page.get_by_role("button", name="Invoice now").click()
-    page.wait_for_url(re.compile(r"/invoices/\w{26}$"))
-
-
 def test_from_an_empty_desk_to_a_paid_invoice_by_auto_collection(
     page: Page, onlooker: Page, house: House, picture: Picture, accessible: Accessible
 ) -> None:
@@ -83,14 +48,8 @@ def test_from_an_empty_desk_to_a_paid_invoice_by_auto_collection(
     expect(page.get_by_text("What this customer still needs")).to_be_visible(timeout=PATIENCE)
     accessible(page)
     picture(page, "customer-new")
-    page.get_by_role("button", name="Create checkout link").click()
-    link = page.get_by_role("link", name="Open").first
-    expect(link).to_be_visible(timeout=PATIENCE)
-    session = re.search(r"cs_test_\w+", link.get_attribute("href") or "")
-    assert session is not None
-    house.sandbox("POST", f"/checkout/{session[0]}/complete", payment_method="pm_card_visa", email="billing@acme.test")
-    expect(page.get_by_text("Visa ending 4242")).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_text("Ready to bill")).to_be_visible(timeout=PATIENCE)
+    pay_by_card(page, house)
+    expect(page.get_by_text("Visa ending 4242")).to_be_visible()
     accessible(page)
     picture(page, "customer-ready")
 

@@ -1,36 +1,31 @@
-"""From an empty desk to a paid invoice of metered usage, a month later, with each cent of it explained on its page."""
+"""From an empty desk to paid invoices of metered usage, with each cent of them explained, late usage too."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from conftest import OWNER, Accessible, Picture, free_port, running_server
+from conftest import Accessible, Picture
 from openmeter import Client
 from playwright.sync_api import Browser, Page, expect
-from settings_support import House, open_house
-from test_main_road import connect, create_customer
+from settings_support import House, later, today
+from verbs import (
+    PATIENCE,
+    begin_plan,
+    connect,
+    create_customer,
+    fill_in_feature,
+    fill_in_fee,
+    fill_in_graduated_price,
+    make_meter,
+    pay_by_card,
+    publish,
+    subscribe,
+)
 
 API_KEY = "a-key-for-the-first-start"
-PATIENCE = 180_000
-A_MONTH_LATER = "P32D"
-
-today = contextmanager(open_house)
-
-
-@contextmanager
-def later(data_dir: Path, by: str) -> Iterator[House]:
-    """The same Meterdesk and sandbox, started again with both their clocks moved; the owner signs in anew."""
-    sandbox_url = f"http://127.0.0.1:{free_port()}"
-    stripe = {"METERDESK_SANDBOX_URL": sandbox_url, "METERDESK_STRIPE_API_BASE": sandbox_url}
-    for server in running_server(data_dir, METERDESK_CLOCK=f"offset:{by}", **stripe):
-        answer = httpx.post(f"{server.url}/auth/login", data=OWNER, headers={"origin": server.url}, timeout=30)
-        house = House(server, sandbox_url, dict(answer.cookies))
-        house.sandbox("POST", "/clock", advance=by)
-        yield house
+A_MONTH, TWO_MONTHS = timedelta(days=32), timedelta(days=64)
 
 
 def make_tax_code(page: Page) -> None:
@@ -46,84 +41,42 @@ def make_tax_code(page: Page) -> None:
 
 
 def make_meter_and_feature(page: Page) -> None:
-    page.goto("/meters")
-    page.get_by_role("button", name="Create meter").click()
-    form = page.get_by_role("dialog")
-    form.get_by_label("Key").fill("tokens_total")
-    form.get_by_label("Event type").fill("prompt")
-    form.get_by_label("Value").fill("$.tokens")
-    form.get_by_label("Dimensions").fill("model = $.model")
-    form.get_by_role("button", name="Create meter").click()
-    expect(page.get_by_role("heading", name="tokens_total", level=1)).to_be_visible()
+    make_meter(page, "model = $.model")
     page.goto("/features")
-    page.get_by_role("button", name="Create feature").click()
-    form.get_by_label("Name").fill("Tokens")
-    form.get_by_label("Key").fill("tokens")
-    form.get_by_label("Meter", exact=False).first.select_option("tokens_total")
-    form.get_by_role("button", name="Save").click()
+    fill_in_feature(page).get_by_role("button", name="Save").click()
     expect(page.get_by_role("cell", name="tokens", exact=False).first).to_be_visible()
 
 
 def make_plan(page: Page) -> None:
     """$20 a month in advance; 2 cents for each of the first 1,000 tokens, then 1 cent."""
-    page.goto("/plans")
-    page.get_by_role("button", name="Create plan").click()
-    form = page.get_by_role("dialog")
-    form.get_by_label("Name").fill("Team")
-    form.get_by_label("Key").fill("team")
-    form.get_by_role("button", name="Create draft").click()
-    expect(page.get_by_role("heading", name="Team", level=1)).to_be_visible()
-    page.get_by_role("button", name="Add flat fee").click()
-    form.get_by_label("Name").fill("Base fee")
-    form.get_by_label("Key").fill("base_fee")
-    form.get_by_label("Amount").fill("20")
+    begin_plan(page, "Team", "team")
+    form = fill_in_fee(page, "Base fee", "base_fee", "20")
     form.get_by_label("Tax code").select_option("Tokens (tokens)")
     form.get_by_role("button", name="Save rate card").click()
     expect(page.get_by_text("$20.00 in advance")).to_be_visible()
-    page.get_by_role("button", name="Add usage price").click()
-    form.get_by_label("Name").fill("Tokens used")
-    form.get_by_label("Feature").select_option("tokens")
-    form.get_by_label("Price", exact=True).select_option("graduated")
-    form.get_by_label("Tier 1: up to").fill("1000")
-    form.get_by_label("Tier 1: price per unit").fill("0.02")
-    form.get_by_label("Tier 2: price per unit").fill("0.01")
+    form = fill_in_graduated_price(page)
     form.get_by_label("Tax code").select_option("Tokens (tokens)")
     form.get_by_role("button", name="Save rate card").click()
     expect(page.get_by_role("button", name="Edit Tokens used")).to_be_visible()
-    page.get_by_role("button", name="Publish…").click()
-    form.get_by_role("button", name="Publish", exact=True).click()
-    expect(page.get_by_role("main").get_by_text("Active", exact=True)).to_be_visible()
-
-
-def link_with_card(page: Page, house: House) -> None:
-    """On a customer's page: a checkout link, and the customer walks it."""
-    page.get_by_role("button", name="Create checkout link").click()
-    link = page.get_by_role("link", name="Open").first
-    expect(link).to_be_visible(timeout=PATIENCE)
-    session = re.search(r"cs_test_\w+", link.get_attribute("href") or "")
-    assert session is not None
-    house.sandbox("POST", f"/checkout/{session[0]}/complete", payment_method="pm_card_visa", email="billing@acme.test")
-    expect(page.get_by_text("Ready to bill")).to_be_visible(timeout=PATIENCE)
-
-
-def subscribe(page: Page) -> None:
-    page.goto("/subscriptions")
-    page.get_by_role("button", name="Create subscription").click()
-    form = page.get_by_role("dialog")
-    form.get_by_role("button", name="Acme GmbH").click()
-    form.get_by_label("Plan").select_option("Team, version 1 (USD)")
-    form.get_by_role("button", name="Create subscription").click()
-    page.wait_for_url(re.compile(r"/subscriptions/\w{26}$"), timeout=PATIENCE)
+    publish(page)
 
 
 def send_events(house: House) -> None:
     """5,230 tokens in three events through OpenMeter's own client; the last one is sent twice."""
-    client = Client(endpoint=house.server.url, token=API_KEY)
-    event: dict[str, Any] = {"source": "app", "specversion": "1.0", "type": "prompt", "subject": "acme"}
-    told = [("1", 1000, "small"), ("2", 4000, "large"), ("3", 230, "small"), ("3", 230, "small")]
-    for number, tokens, model in told:
-        told_event: Any = event | {"id": number, "data": {"tokens": tokens, "model": model}}
-        client.events.ingest_event(told_event)
+    for number, tokens, model in (("1", 1000, "small"), ("2", 4000, "large"), ("3", 230, "small"), ("3", 230, "small")):
+        send_event(house, number, {"tokens": tokens, "model": model})
+
+
+def send_event(house: House, number: str, data: dict[str, Any], **more: str) -> None:
+    event: Any = {
+        "source": "app",
+        "specversion": "1.0",
+        "type": "prompt",
+        "subject": "acme",
+        "id": number,
+        "data": data,
+    }
+    Client(endpoint=house.server.url, token=API_KEY).events.ingest_event(event | more)
 
 
 def open_paid_invoice(page: Page, total: str) -> None:
@@ -146,11 +99,25 @@ def check_the_reasons(page: Page) -> None:
     used.locator("summary").click()
     for reason in ("Why this amount", "5,230", "1,000 × $0.02", "$20.00", "4,230 × $0.01", "$42.30", "tokens_total"):
         expect(used).to_contain_text(reason)
+    # Both tiers were filled from it; it is said once.
+    expect(used.get_by_text("5,230 units metered.")).to_have_count(1)
     expect(used.locator("summary")).to_contain_text("$62.30")
 
 
+def check_the_late_line(page: Page) -> None:
+    """What came late is a line of its own: it says so, says for when, and costs what it would have cost in time."""
+    late = page.get_by_role("listitem").filter(has=page.locator("summary")).filter(has_text="late usage")
+    expect(late).to_have_count(1)
+    expect(late.locator("summary")).to_contain_text("Tokens used (late usage)")
+    expect(late.locator("summary")).to_contain_text("$10.00")
+    late.locator("summary").click()
+    expect(late).to_contain_text(re.compile(r"Usage of .* to .* that arrived after it was invoiced\."))
+    for reason in ("1,000 (after 5,230 before)", "1,000 × $0.01", "See the events"):
+        expect(late).to_contain_text(reason)
+
+
 @pytest.mark.timeout(600)
-def test_a_month_of_metered_usage_is_invoiced_paid_and_explained(
+def test_months_of_metered_usage_are_invoiced_paid_and_explained_and_what_comes_late_is_on_the_next_invoice(
     browser: Browser, tmp_path: Path, picture: Picture, accessible: Accessible
 ) -> None:
     with today(tmp_path, METERDESK_API_KEY=API_KEY) as house:
@@ -161,8 +128,8 @@ def test_a_month_of_metered_usage_is_invoiced_paid_and_explained(
         make_meter_and_feature(page)
         make_plan(page)
         create_customer(page, "Acme GmbH", "acme", "billing@acme.test")
-        link_with_card(page, house)
-        subscribe(page)
+        pay_by_card(page, house)
+        subscribe(page, "Acme GmbH", "Team, version 1 (USD)")
         expect(page.get_by_text("Tokens used").first).to_be_visible()
         send_events(house)
         page.reload()
@@ -173,7 +140,7 @@ def test_a_month_of_metered_usage_is_invoiced_paid_and_explained(
         open_paid_invoice(page, "$20.00")
         context.close()
 
-    with later(tmp_path, A_MONTH_LATER) as house:
+    with later(tmp_path, A_MONTH, METERDESK_API_KEY=API_KEY) as house:
         context = house.sign_in(browser)
         page = context.new_page()
         open_paid_invoice(page, "$82.30")
@@ -202,4 +169,18 @@ def test_a_month_of_metered_usage_is_invoiced_paid_and_explained(
         assert ",large,4000" in written
         accessible(page)
         picture(page, "month-usage")
+        # Of the month that is paid for already.
+        send_event(
+            house, "4", {"tokens": 1000, "model": "small"}, time=(datetime.now(UTC) + timedelta(days=1)).isoformat()
+        )
+        context.close()
+
+    with later(tmp_path, TWO_MONTHS) as house:
+        context = house.sign_in(browser)
+        page = context.new_page()
+        # The next fee, nothing used in the second month, and the 1,000 tokens that came late: at 1 cent each.
+        open_paid_invoice(page, "$30.00")
+        check_the_late_line(page)
+        accessible(page)
+        picture(page, "month-late-usage")
         context.close()
