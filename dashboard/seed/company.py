@@ -107,7 +107,7 @@ PLANS = (
 class DemoCustomer:
     """One customer and how ready they are. `card` is the name of a test payment method; None means no card.
 
-    `calls` is how many calls each of their five events a day reports.
+    `calls` is how many calls each of their five events a day reports. `due_days` None: as the billing profile says.
     """
 
     key: str
@@ -120,6 +120,7 @@ class DemoCustomer:
     email: bool = True
     approval: bool = False
     draft_days: int = 0
+    due_days: int | None = None
     plan: str | None = None
     calls: int = 0
 
@@ -156,7 +157,7 @@ CUSTOMERS = (
     DemoCustomer("virtucon", "Virtucon", "US", "Las Vegas", linked=False),
     DemoCustomer("rekall", "Rekall", "FR", "Paris", VISA),
     DemoCustomer("spacely", "Spacely Sprockets", "US", "Orlando", VISA),
-    DemoCustomer("zorg", "Zorg Industries", "FR", "Lyon", by_mail=True),
+    DemoCustomer("zorg", "Zorg Industries", "FR", "Lyon", by_mail=True, due_days=0),
     DemoCustomer("tricell", "Tricell", "DE", "Hamburg", VISA),
 )
 
@@ -213,5 +214,6 @@ INVOICES = (
     DemoInvoice("bluth-stand", "bluth", "30.00", S.PAYMENT_FAILED, (_times(3, "10", "Banana stand, days"),)),
     DemoInvoice("pied-piper-usage", "pied-piper", "120.00", S.PAID, (CALLS,)),
     DemoInvoice("gringotts-vault", "gringotts", "700.00", S.PAID, (_times(7, "100", "Vaults"),), A.MARK_PAID),
+    DemoInvoice("zorg-crates", "zorg", "480.00", S.OVERDUE, (_times(4, "120", "Crates"),)),
     DemoInvoice("duff-cancelled", "duff", "99.00", S.DELETED, (_times(1, "99", "Ordered by mistake"),), A.DELETE),
 )

@@ -159,6 +159,7 @@ def _override(demo: DemoCustomer, profiles: dict[CollectionMethod, BillingProfil
         billing_profile_id=profiles[method].id,
         auto_advance=False if demo.approval else None,
         draft_period=f"P{demo.draft_days}D" if demo.draft_days else None,
+        due_after=None if demo.due_days is None else f"P{demo.due_days}D",
     )
 
 
