@@ -211,12 +211,11 @@ def _prepare_sqlite(engine: AsyncEngine, *, read_only: bool, pragmas: Mapping[st
             cursor.execute("PRAGMA query_only=ON")
         cursor.close()
 
+    # A deferred BEGIN loses updates when two writers read first (reference: SQLite "Isolation In SQLite").
+    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+
     @event.listens_for(engine.sync_engine, "begin")
     def start(connection: Connection) -> None:
-        if read_only:
-            driver = connection.connection.driver_connection
-            assert isinstance(driver, SqliteConnection)
-            driver.begin_with_next()
-        else:
-            # A deferred BEGIN loses updates when two writers read first (reference: SQLite "Isolation In SQLite").
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, SqliteConnection)
+        driver.begin_with_next(begin, reads=read_only)

@@ -1,7 +1,8 @@
 """SQLite for asyncio in few steps aside: a statement and its rows cost one trip to the connection's thread, not four.
 
 aiosqlite owns the thread. SQLAlchemy asks its cursors to be opened, executed, fetched and closed, each a trip; the
-cursors here do all of it in one. What a read begins with travels along, and its end is not waited for.
+cursors here do all of it in one. What a transaction begins with travels along with its first statement, the end of a
+read is not waited for, and what is committed is not rolled back once more when its connection goes back to the pool.
 """
 
 import sqlite3
@@ -16,29 +17,48 @@ Row = tuple[Any, ...]
 class SqliteConnection(aiosqlite.Connection):
     """An aiosqlite connection with cursors as SQLAlchemy uses them."""
 
-    _is_to_begin: bool = False
+    _to_begin_with: str | None = None
+    _is_open: bool = False
     _reads: bool = False
 
     def cursor(self) -> "SqliteCursor":  # pyright: ignore[reportIncompatibleMethodOverride]
         return SqliteCursor(self)
 
-    def begin_with_next(self) -> None:
-        """Begins a transaction together with the next statement: until then a deferred BEGIN does nothing anyway."""
-        self._is_to_begin, self._reads = True, True
+    def begin_with_next(self, begin: str, *, reads: bool) -> None:
+        """Begins a transaction, by the statement `begin`, together with the next one: until then nothing needs it.
+
+        With `reads` nothing will be written, so that nobody has to wait for its end.
+        """
+        self._to_begin_with, self._is_open, self._reads = begin, True, reads
+
+    async def commit(self) -> None:
+        """Commits the transaction, if anything was done in it."""
+        if self._to_begin_with is None:
+            await super().commit()
+        self._to_begin_with, self._is_open = None, False
 
     async def rollback(self) -> None:
-        """Ends the transaction. A reader's end is not waited for: the thread takes one thing after the other."""
-        if self._is_to_begin:
-            self._is_to_begin = False
-        elif self._reads:
+        """Ends the transaction, if it still is open. A reader's end is not waited for: the thread takes one thing after
+        the other."""
+        has_begun = self._is_open and self._to_begin_with is None
+        self._to_begin_with, self._is_open = None, False
+        if has_begun and self._reads:
             self._tx.put_nowait((None, self._conn.rollback))
-        else:
+        elif has_begun:
             await super().rollback()
 
     async def run(self, statement: Callable[[sqlite3.Connection], Any]) -> Any:
         """What `statement` answers, in the connection's thread."""
-        begins, self._is_to_begin = self._is_to_begin, False
-        return await self._execute(_begun if begins else _as_it_is, self._conn, statement)
+        begin, self._to_begin_with = self._to_begin_with, None
+        if begin is None:
+            return await self._execute(statement, self._conn)
+        try:
+            return await self._execute(_begun, self._conn, begin, statement)
+        except sqlite3.Error:
+            if not self._conn.in_transaction:
+                # Somebody else was writing for too long. What comes next must not run outside of any transaction.
+                self._to_begin_with = begin
+            raise
 
 
 class SqliteCursor:
@@ -90,10 +110,6 @@ def open_sqlite(database: str, **options: Any) -> SqliteConnection:
     return connection
 
 
-def _as_it_is(connection: sqlite3.Connection, statement: Callable[[sqlite3.Connection], Any]) -> Any:
-    return statement(connection)
-
-
-def _begun(connection: sqlite3.Connection, statement: Callable[[sqlite3.Connection], Any]) -> Any:
-    connection.execute("BEGIN")
+def _begun(connection: sqlite3.Connection, begin: str, statement: Callable[[sqlite3.Connection], Any]) -> Any:
+    connection.execute(begin)
     return statement(connection)

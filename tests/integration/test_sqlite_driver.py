@@ -1,6 +1,8 @@
 """SQLite in few trips aside, and still one moment per read, one writer at a time, and nothing left open."""
 
 import asyncio
+import contextlib
+import sqlite3
 
 import pytest
 from sqlalchemy import text
@@ -89,7 +91,7 @@ async def test_many_rows_and_many_parameters_arrive_whole(notes):
     assert await words(notes) == [f"{number:05}!" for number in range(2_000)] + ["first!"]
 
 
-async def test_a_read_of_one_statement_is_one_trip(notes, monkeypatch):
+async def test_a_read_of_one_statement_is_one_trip_and_a_write_two(notes, monkeypatch):
     await words(notes)
     trips = 0
     execute = SqliteConnection._execute
@@ -103,5 +105,40 @@ async def test_a_read_of_one_statement_is_one_trip(notes, monkeypatch):
     await words(notes)
     assert trips == 1
     await write(notes, "second")
-    # BEGIN, INSERT, COMMIT, and the pool's own rollback.
-    assert trips == 1 + 4
+    # BEGIN with INSERT, and COMMIT.
+    assert trips == 1 + 2
+
+
+async def test_a_write_that_nobody_waits_for_any_more_leaves_nothing_behind(notes):
+    async def slow() -> None:
+        async with notes.transaction(SYSTEM) as work:
+            await work.session.execute(text("INSERT INTO note VALUES ('lost')"))
+            await work.session.execute(SLOW)
+
+    for _ in range(12):
+        writing = asyncio.create_task(slow())
+        await asyncio.sleep(0.01)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+    await write(notes, "second")
+    assert await words(notes) == ["first", "second"]
+
+
+async def test_a_writer_who_could_not_begin_begins_with_the_next_statement(notes):
+    path = str(notes.url.database)
+    impatient = Database(f"sqlite:///{path}", pragmas={"busy_timeout": 10})
+    insert = text("INSERT INTO note VALUES ('lost')")
+
+    async def write_and_fail(other: sqlite3.Connection) -> None:
+        async with impatient.transaction(SYSTEM) as work:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(OperationalError):
+                await work.session.execute(insert)
+            other.execute("ROLLBACK")
+            await work.session.execute(insert)
+            raise RuntimeError
+
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other, pytest.raises(RuntimeError):
+        await write_and_fail(other)
+    await impatient.close()
+    assert await words(notes) == ["first"]
