@@ -6,33 +6,30 @@ the status what was begun and does it again, and the app finds what it left. One
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from dashboard.billing.desk import BillingDesk
 from dashboard.billing.documents import to_json
 from dashboard.billing.external import apply_external, set_payment_wake
 from dashboard.billing.invoice_actions import facts_of
 from dashboard.billing.invoice_rows import (
+    Issues,
     SyncState,
     change_status,
-    detail_rows,
+    has_live_line,
     invoice_of,
-    issue_of,
-    issue_rows,
-    live_lines,
+    issues_of,
+    lines_with_details,
     locked_invoice,
     note_step,
     pinned_workflow,
-    read_invoice,
     refresh_attention,
     set_issues,
 )
-from dashboard.billing.invoicing import set_dates
 from dashboard.billing.invoicing_app import InvoicingAppError, Trouble
 from dashboard.billing.issues import CRITICAL, WARNING
-from dashboard.billing.lines import add_up, rate_if_flat
 from dashboard.billing.metering import QUANTITIES
 from dashboard.billing.profiles import get_billing_profile
 from dashboard.billing.provider_actions import perform_requested
@@ -52,7 +49,7 @@ COLLECT, VALIDATE, SYNC, ISSUE, DELETE, LOOK = "collect", "validate", "sync", "i
 
 UNTAXED = "app.untaxed"
 
-Value = TypeVar("Value")
+Answer = TypeVar("Answer")
 
 _log = logging.getLogger(__name__)
 
@@ -73,39 +70,59 @@ def lock_name(invoice_id: str) -> str:
 
 async def carry_on(desk: BillingDesk, invoice_id: str) -> InvoiceStatus:
     """`advance_invoice` for those who hold the lock."""
+    todo = await _note(desk, invoice_id)
     for _ in range(STEPS_MAX):
-        step = await _next_step(desk, invoice_id)
-        if isinstance(step, InvoiceStatus):
-            return step
-        await step(desk, invoice_id)
-    async with desk.database.read() as session:
-        return S((await session.get_one(InvoiceRow, invoice_id)).status)
+        if isinstance(todo, InvoiceStatus):
+            break
+        todo = await todo.work(desk, todo.invoice)
+    return todo if isinstance(todo, InvoiceStatus) else todo.invoice.status
 
 
-Step = Callable[[BillingDesk, str], Awaitable[object]]
+@dataclass(frozen=True, slots=True)
+class _Todo:
+    """The work of the state that an invoice has entered, and how the invoice stood then."""
+
+    work: "_Work"
+    invoice: Invoice
 
 
-async def _next_step(desk: BillingDesk, invoice_id: str) -> Step | InvoiceStatus:
-    """Enters states as far as that needs nothing from outside; answers the work to do then, or where it rests."""
+_Next = _Todo | InvoiceStatus
+"""What is to be done, or where the invoice rests."""
+
+_Work = Callable[[BillingDesk, Invoice], Awaitable[_Next]]
+_Effect = Callable[[Work, InvoiceRow, Issues], Awaitable[Issues]]
+"""Writes something of a locked invoice whose issues are given, and answers its issues afterwards."""
+
+
+async def _nothing(_work: Work, _row: InvoiceRow, issues: Issues) -> Issues:
+    return issues
+
+
+async def _note(desk: BillingDesk, invoice_id: str, effect: _Effect = _nothing) -> _Next:
+    """One transaction: what came of a state's work is written, and the states that follow from it are entered."""
     async with desk.database.transaction(SYSTEM) as work:
         row = await locked_invoice(work.session, invoice_id)
-        issues = [issue_of(one) for one in await issue_rows(work.session, row.id)]
-        while not _is_held(row, work):
-            status = S(row.status)
-            if row.requested_action is not None:
-                return perform_requested
-            if status in _WORK:
-                return _WORK[status]
-            if status is S.DRAFT_CREATED:
-                await _calculate(work, row)
-            to = next_state(status, Trigger.NEXT, await _facts(work, row, issues))
-            if to is None:
-                return _rest(work, row) or status
-            change_status(work, row, to, Trigger.NEXT)
-            if to in (S.DRAFT_SYNCING, S.ISSUING, S.DELETING) and row.sync_state != SyncState.SYNCED:
-                row.sync_state = SyncState.PENDING
-            row.wake_at = work.now
-        return S(row.status)
+        issues = await effect(work, row, await issues_of(work.session, invoice_id))
+        return await _go_on(work, row, issues)
+
+
+async def _go_on(work: Work, row: InvoiceRow, issues: Issues) -> _Next:
+    """Enters states as far as that needs nothing from outside."""
+    while not _is_held(row, work):
+        status = S(row.status)
+        if row.requested_action is not None:
+            return _Todo(_perform, invoice_of(row, issues))
+        if status in _WORK:
+            lines = await lines_with_details(work.session, row.id) if status in _LINES_ARE_ASKED_FOR else ()
+            return _Todo(_WORK[status], invoice_of(row, issues, lines))
+        to = next_state(status, Trigger.NEXT, await _facts(work, row, issues))
+        if to is None:
+            return _rest(work, row, issues)
+        change_status(work, row, to, Trigger.NEXT)
+        if to in (S.DRAFT_SYNCING, S.ISSUING, S.DELETING) and row.sync_state != SyncState.SYNCED:
+            row.sync_state = SyncState.PENDING
+        row.wake_at = work.now
+    return S(row.status)
 
 
 def _is_held(row: InvoiceRow, work: Work) -> bool:
@@ -113,11 +130,11 @@ def _is_held(row: InvoiceRow, work: Work) -> bool:
     return waits or row.sync_state == SyncState.UNAUTHORIZED or row.status == S.GATHERING.value
 
 
-def _rest(work: Work, row: InvoiceRow) -> Step | None:
+def _rest(work: Work, row: InvoiceRow, issues: Issues) -> _Next:
     status = S(row.status)
     is_due = row.wake_at is not None and row.wake_at <= work.now
     if status.value.startswith("payment_processing") and is_due and row.due_at and row.due_at <= work.now:
-        return _look_whether_overdue
+        return _Todo(_look_whether_overdue, invoice_of(row, issues))
     row.wake_at = {
         S.DRAFT_WAITING_FOR_COLLECTION: row.collection_at,
         S.DRAFT_WAITING_AUTO_APPROVAL: row.draft_until,
@@ -125,64 +142,43 @@ def _rest(work: Work, row: InvoiceRow) -> Step | None:
     set_payment_wake(row, work.now)
     if row.external is not None and row.tab in ("open", "overdue") and row.sync_state == SyncState.PENDING:
         row.sync_state = SyncState.SYNCED
-    return None
+    return status
 
 
-async def _facts(work: Work, row: InvoiceRow, issues: Sequence[Issue]) -> Facts:
-    invoice = invoice_of(row, tuple(issues), (), (), work.now)
-    has_line = bool(await live_lines(work.session, row.id)) if row.status == S.DRAFT_READY.value else True
+async def _facts(work: Work, row: InvoiceRow, issues: Issues) -> Facts:
+    invoice = invoice_of(row, issues)
+    has_line = await has_live_line(work.session, row.id) if row.status == S.DRAFT_READY.value else True
     return replace(facts_of(invoice, work.now), has_live_line=has_line)
-
-
-async def _calculate(work: Work, row: InvoiceRow) -> None:
-    lines = await live_lines(work.session, row.id)
-    details = await detail_rows(work.session, [line.id for line in lines])
-    for line in lines:
-        await rate_if_flat(work.session, line, details[line.id])
-    add_up(row, lines)
-    set_dates(row, lines)
 
 
 # The work of each state
 
 
-async def _collect(desk: BillingDesk, invoice_id: str) -> None:
-    await _fix_quantities(desk, invoice_id, S.DRAFT_COLLECTING)
+async def _collect(desk: BillingDesk, invoice: Invoice) -> _Next:
+    async def fix(work: Work, row: InvoiceRow, issues: Issues) -> Issues:
+        if row.status != invoice.status.value:
+            return issues
+        found = await fix_quantities(work, row, measured)
+        issues = await clear_trouble(work, row, COLLECT, issues)
+        issues = await set_issues(work, row, QUANTITIES, found, issues)
+        if found or invoice.status is S.DRAFT_COLLECTING:
+            _leave(work, row, found, issues)
+        return issues
 
-
-async def _fix_quantities(desk: BillingDesk, invoice_id: str, status: InvoiceStatus) -> None:
     try:
-        measured = await measure(desk, invoice_id)
-        async with desk.database.transaction(SYSTEM) as work:
-            row = await locked_invoice(work.session, invoice_id)
-            if row.status != status.value:
-                return
-            issues = await fix_quantities(work, row, measured)
-            await clear_trouble(work, row, COLLECT)
-            known = await set_issues(work, row, QUANTITIES, issues)
-            if issues or status is S.DRAFT_COLLECTING:
-                _leave(work, row, issues, known)
+        measured = await measure(desk, invoice)
+        return await _note(desk, invoice.id, fix)
     except InvoicingAppError as error:
-        await _note_failure(desk, invoice_id, status, COLLECT, error)
+        return await _note_failure(desk, invoice, COLLECT, error)
     except Exception as error:
-        await _note_failure(desk, invoice_id, status, COLLECT, _unexpected(COLLECT, invoice_id, error))
+        return await _note_failure(desk, invoice, COLLECT, _unexpected(COLLECT, invoice, error))
 
 
-async def _validate(desk: BillingDesk, invoice_id: str) -> None:
-    invoice = await _read(desk, invoice_id)
+async def _validate(desk: BillingDesk, invoice: Invoice) -> _Next:
     if any(issue.component == QUANTITIES for issue in invoice.issues):
         # It comes back from a line that could not be priced; what is wrong with it is not doubted, it is tried again.
-        await _fix_quantities(desk, invoice_id, S.DRAFT_VALIDATING)
-        return
-    issues = await _ask(desk, invoice, VALIDATE, lambda one: _readiness(desk, one))
-    if issues is None:
-        return
-    async with desk.database.transaction(SYSTEM) as work:
-        row = await locked_invoice(work.session, invoice_id)
-        if row.status == S.DRAFT_VALIDATING.value:
-            note_no_trouble(row)
-            known = await set_issues(work, row, component_of(VALIDATE), issues.value)
-            _leave(work, row, known, known)
+        return await _collect(desk, invoice)
+    return await _ask(desk, invoice, VALIDATE, lambda one: _readiness(desk, one), _note_readiness)
 
 
 async def _readiness(desk: BillingDesk, invoice: Invoice) -> tuple[Issue, ...]:
@@ -193,174 +189,169 @@ async def _readiness(desk: BillingDesk, invoice: Invoice) -> tuple[Issue, ...]:
     return await desk.app.readiness(invoice.app_id or "", billing)
 
 
-async def _sync(desk: BillingDesk, invoice_id: str) -> None:
-    invoice = await _read(desk, invoice_id)
+async def _note_readiness(work: Work, row: InvoiceRow, issues: Issues, found: tuple[Issue, ...]) -> Issues:
+    if row.status != S.DRAFT_VALIDATING.value:
+        return issues
+    note_no_trouble(row)
+    issues = await set_issues(work, row, component_of(VALIDATE), found, issues)
+    _leave(work, row, issues, issues)
+    return issues
+
+
+async def _sync(desk: BillingDesk, invoice: Invoice) -> _Next:
     if not invoice.lines and invoice.external is None:
         # Nothing to charge: the provider need not know of it, it is deleted once approved.
-        await _note_synced(desk, invoice_id, None)
-        return
-    answer = await _ask(desk, invoice, SYNC, desk.app.sync_draft)
-    if answer is not None:
-        await _note_synced(desk, invoice_id, answer.value)
+        return await _note(desk, invoice.id, _leave_synced)
+    return await _ask(desk, invoice, SYNC, desk.app.sync_draft, _note_synced)
 
 
-async def _note_synced(desk: BillingDesk, invoice_id: str, answer: ExternalInvoice | None) -> None:
-    async with desk.database.transaction(SYSTEM) as work:
-        row = await locked_invoice(work.session, invoice_id)
-        if answer is not None:
-            await apply_external(work, row, answer, SYNC)
-        if row.status != S.DRAFT_SYNCING.value:
-            return
-        row.sync_state = SyncState.SYNCED
-        issues = await clear_trouble(work, row, SYNC)
-        to = next_state(S.DRAFT_SYNCING, Trigger.NEXT, await _facts(work, row, issues))
-        if to is not None:
-            change_status(work, row, to, Trigger.NEXT)
+async def _note_synced(work: Work, row: InvoiceRow, issues: Issues, external: ExternalInvoice) -> Issues:
+    return await _leave_synced(work, row, await apply_external(work, row, external, SYNC, known=issues))
 
 
-async def _issue(desk: BillingDesk, invoice_id: str) -> None:
-    invoice = await _read(desk, invoice_id)
+async def _leave_synced(work: Work, row: InvoiceRow, issues: Issues) -> Issues:
+    if row.status != S.DRAFT_SYNCING.value:
+        return issues
+    row.sync_state = SyncState.SYNCED
+    issues = await clear_trouble(work, row, SYNC, issues)
+    to = next_state(S.DRAFT_SYNCING, Trigger.NEXT, await _facts(work, row, issues))
+    if to is not None:
+        change_status(work, row, to, Trigger.NEXT)
+    return issues
+
+
+async def _issue(desk: BillingDesk, invoice: Invoice) -> _Next:
     if invoice.sync_state != SyncState.SYNCED:
         # The draft changed since it was sent: tax was given up, or something was mended.
-        answer = await _ask(desk, invoice, ISSUE, desk.app.sync_draft)
-        if answer is not None:
-            await _note_synced_again(desk, invoice_id, answer.value)
-        return
-    answer = await _ask(desk, invoice, ISSUE, desk.app.issue)
-    if answer is None:
-        return
-    if answer.value.status == "draft":
+        return await _ask(desk, invoice, ISSUE, desk.app.sync_draft, _note_synced_again)
+    return await _ask(desk, invoice, ISSUE, desk.app.issue, _note_issued)
+
+
+async def _note_synced_again(work: Work, row: InvoiceRow, issues: Issues, external: ExternalInvoice) -> Issues:
+    row.sync_state = SyncState.SYNCED
+    return await apply_external(work, row, external, SYNC, known=issues)
+
+
+async def _note_issued(work: Work, row: InvoiceRow, issues: Issues, external: ExternalInvoice) -> Issues:
+    if external.status == "draft":
         not_yet = InvoicingAppError(Trouble.TRANSIENT, "not_issued_yet", "The provider has not issued it yet.")
-        await _note_failure(desk, invoice_id, S.ISSUING, ISSUE, not_yet)
-        return
-    await _note_issued(desk, invoice_id, answer.value)
+        return await _failed(work, row, issues, S.ISSUING, ISSUE, not_yet)
+    if row.status == S.ISSUING.value:
+        issues = await clear_trouble(work, row, ISSUE, issues)
+        change_status(work, row, S.ISSUED, Trigger.NEXT)
+    issues = await apply_external(work, row, external, Trigger.NEXT, known=issues)
+    work.audit("invoice.issued", "invoice", row.id, number=row.number, total=str(row.total))
+    return issues
 
 
-async def _note_synced_again(desk: BillingDesk, invoice_id: str, external: ExternalInvoice) -> None:
-    async with desk.database.transaction(SYSTEM) as work:
-        row = await locked_invoice(work.session, invoice_id)
-        row.sync_state = SyncState.SYNCED
-        await apply_external(work, row, external, SYNC)
+async def _delete(desk: BillingDesk, invoice: Invoice) -> _Next:
+    return await _ask(desk, invoice, DELETE, desk.app.delete_draft, _note_deleted)
 
 
-async def _note_issued(desk: BillingDesk, invoice_id: str, external: ExternalInvoice) -> None:
-    async with desk.database.transaction(SYSTEM) as work:
-        row = await locked_invoice(work.session, invoice_id)
-        if row.status == S.ISSUING.value:
-            await clear_trouble(work, row, ISSUE)
-            change_status(work, row, S.ISSUED, Trigger.NEXT)
-        await apply_external(work, row, external, Trigger.NEXT)
-        work.audit("invoice.issued", "invoice", row.id, number=row.number, total=str(row.total))
+async def _note_deleted(work: Work, row: InvoiceRow, issues: Issues, _answer: None) -> Issues:
+    if row.status != S.DELETING.value:
+        return issues
+    row.deleted_at = work.now
+    row.sync_state = SyncState.NONE
+    issues = await clear_trouble(work, row, DELETE, issues)
+    change_status(work, row, S.DELETED, Trigger.NEXT)
+    row.wake_at = None
+    work.audit("invoice.deleted", "invoice", row.id, number=row.number)
+    return issues
 
 
-async def _delete(desk: BillingDesk, invoice_id: str) -> None:
-    if await _ask(desk, await _read(desk, invoice_id), DELETE, desk.app.delete_draft) is None:
-        return
-    async with desk.database.transaction(SYSTEM) as work:
-        row = await locked_invoice(work.session, invoice_id)
-        if row.status == S.DELETING.value:
-            row.deleted_at = work.now
-            row.sync_state = SyncState.NONE
-            await clear_trouble(work, row, DELETE)
-            change_status(work, row, S.DELETED, Trigger.NEXT)
-            row.wake_at = None
-            work.audit("invoice.deleted", "invoice", row.id, number=row.number)
-
-
-async def _look_whether_overdue(desk: BillingDesk, invoice_id: str) -> None:
+async def _look_whether_overdue(desk: BillingDesk, invoice: Invoice) -> _Next:
     """Before an invoice is called overdue the provider is asked: the money may have come a moment ago."""
-    answer = await _ask(desk, await _read(desk, invoice_id), LOOK, desk.app.read)
-    if answer is None:
-        return
-    async with desk.database.transaction(SYSTEM) as work:
-        row = await locked_invoice(work.session, invoice_id)
-        await clear_trouble(work, row, LOOK)
-        row.sync_state = SyncState.SYNCED
-        row.wake_at = None
-        if answer.value is not None:
-            await apply_external(work, row, answer.value, "due_date")
+    return await _ask(desk, invoice, LOOK, desk.app.read, _note_look)
 
 
-_WORK: dict[InvoiceStatus, Step] = {
+async def _note_look(work: Work, row: InvoiceRow, issues: Issues, external: ExternalInvoice | None) -> Issues:
+    issues = await clear_trouble(work, row, LOOK, issues)
+    row.sync_state = SyncState.SYNCED
+    row.wake_at = None
+    return issues if external is None else await apply_external(work, row, external, "due_date", known=issues)
+
+
+async def _perform(desk: BillingDesk, invoice: Invoice) -> _Next:
+    await perform_requested(desk, invoice.id)
+    return await _note(desk, invoice.id)
+
+
+_WORK: dict[InvoiceStatus, _Work] = {
     S.DRAFT_COLLECTING: _collect,
     S.DRAFT_VALIDATING: _validate,
     S.DRAFT_SYNCING: _sync,
     S.ISSUING: _issue,
     S.DELETING: _delete,
 }
+_LINES_ARE_ASKED_FOR = frozenset({S.DRAFT_SYNCING, S.ISSUING})
 
 
 # Asking the app
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer(Generic[Value]):
-    """The app did it, and this is what it said."""
-
-    value: Value
-
-
 async def _ask(
-    desk: BillingDesk, invoice: Invoice, operation: str, call: Callable[[Invoice], Awaitable[Value]]
-) -> _Answer[Value] | None:
-    """What the app answers; None when it failed, which is written down then."""
+    desk: BillingDesk,
+    invoice: Invoice,
+    operation: str,
+    call: Callable[[Invoice], Awaitable[Answer]],
+    note: Callable[[Work, InvoiceRow, Issues, Answer], Awaitable[Issues]],
+) -> _Next:
+    """Asks the app while no transaction is open, then writes down what it answered, or that it failed."""
     try:
-        return _Answer(await call(invoice))
+        answer = await call(invoice)
     except InvoicingAppError as error:
-        await _note_failure(desk, invoice.id, invoice.status, operation, error)
+        return await _note_failure(desk, invoice, operation, error)
     except Exception as error:
-        await _note_failure(desk, invoice.id, invoice.status, operation, _unexpected(operation, invoice.id, error))
-    return None
+        return await _note_failure(desk, invoice, operation, _unexpected(operation, invoice, error))
+    return await _note(desk, invoice.id, lambda work, row, issues: note(work, row, issues, answer))
 
 
-async def _note_failure(
-    desk: BillingDesk, invoice_id: str, status: InvoiceStatus, operation: str, error: InvoicingAppError
-) -> None:
-    async with desk.database.transaction(SYSTEM) as work:
-        row = await locked_invoice(work.session, invoice_id)
-        if row.status != status.value:
-            # News from the provider was faster: whatever failed here is settled.
-            return
-        workflow = pinned_workflow(row)
-        if error.trouble is Trouble.TAX and workflow.tax_enabled and not workflow.tax_enforced:
-            await _give_up_tax(work, row, error)
-        else:
-            await note_trouble(work, row, error, operation)
+async def _note_failure(desk: BillingDesk, invoice: Invoice, operation: str, error: InvoicingAppError) -> _Next:
+    return await _note(
+        desk, invoice.id, lambda work, row, issues: _failed(work, row, issues, invoice.status, operation, error)
+    )
 
 
-async def _give_up_tax(work: Work, row: InvoiceRow, error: InvoicingAppError) -> None:
+async def _failed(
+    work: Work, row: InvoiceRow, issues: Issues, status: InvoiceStatus, operation: str, error: InvoicingAppError
+) -> Issues:
+    if row.status != status.value:
+        # News from the provider was faster: whatever failed here is settled.
+        return issues
+    workflow = pinned_workflow(row)
+    if error.trouble is Trouble.TAX and workflow.tax_enabled and not workflow.tax_enforced:
+        return await _give_up_tax(work, row, issues, error)
+    return await note_trouble(work, row, error, operation, issues)
+
+
+async def _give_up_tax(work: Work, row: InvoiceRow, issues: Issues, error: InvoicingAppError) -> Issues:
     """Tax is not enforced, so the invoice goes out without; the choice stands on it for everybody to see."""
     row.workflow = to_json(replace(pinned_workflow(row), tax_enabled=False))
     row.sync_state = SyncState.PENDING
     row.revision += 1
+    note_step(work, row, row.status, row.status, "tax_given_up", error=(error.code, error.message))
     note = Issue(
         WARNING,
         "issued_without_tax",
         f"Tax could not be computed, so this invoice carries none: {error.message}",
         error.remedy or "To hold such invoices instead, enforce tax in the billing profile.",
     )
-    await set_issues(work, row, UNTAXED, [note])
-    note_step(work, row, row.status, row.status, "tax_given_up", error=(error.code, error.message))
+    return await set_issues(work, row, UNTAXED, [note], issues)
 
 
-def _unexpected(operation: str, invoice_id: str, error: Exception) -> InvoicingAppError:
+def _unexpected(operation: str, invoice: Invoice, error: Exception) -> InvoicingAppError:
     """A fault of ours must not stop other invoices; it is tried again and seen as stuck."""
-    _log.error("%s of invoice %s failed", operation, invoice_id, exc_info=error)
+    _log.error("%s of invoice %s failed", operation, invoice.id, exc_info=error)
     return InvoicingAppError(Trouble.TRANSIENT, "unexpected", f"Something unexpected happened: {error!r}")
 
 
-def _leave(work: Work, row: InvoiceRow, issues: Iterable[Issue], known: Iterable[Issue]) -> None:
-    """On to the next state, or to where a person has to mend what is critical among `issues`; `known` are all."""
-    critical = next((issue for issue in issues if issue.severity == CRITICAL), None)
+def _leave(work: Work, row: InvoiceRow, found: Iterable[Issue], issues: Issues) -> None:
+    """On to the next state, or to where a person has to mend what is critical among `found`; `issues` are all."""
+    critical = next((issue for issue in found if issue.severity == CRITICAL), None)
     trigger = Trigger.FAILED if critical else Trigger.NEXT
     to = next_state(S(row.status), trigger, Facts(work.now))
     if to is not None:
         change_status(work, row, to, trigger, error=(critical.code, critical.message) if critical else None)
         row.wake_at = None if critical else work.now
-    refresh_attention(row, known)
-
-
-async def _read(desk: BillingDesk, invoice_id: str) -> Invoice:
-    async with desk.database.read() as session:
-        row = await session.get_one(InvoiceRow, invoice_id)
-        return await read_invoice(session, row, desk.database.clock.now())
+    refresh_attention(row, issues)

@@ -12,10 +12,12 @@ from sqlmodel import col
 
 from dashboard.billing.documents import to_json
 from dashboard.billing.invoice_rows import (
+    Issues,
     SyncState,
     change_status,
     invoice_totals,
     is_sent,
+    issues_of,
     locked_invoice,
     refresh_attention,
     set_issues,
@@ -60,11 +62,17 @@ async def apply_external(
     *,
     actor: Actor | None = None,
     read_at: datetime | None = None,
-) -> None:
-    """Writes what the provider says into a locked row, and moves the invoice to the status that follows."""
+    known: Issues | None = None,
+) -> Issues:
+    """Writes what the provider says into a locked row, and moves the invoice to the status that follows.
+
+    Answers the invoice's issues then; `known` as in `set_issues`.
+    """
     current = S(row.status)
+    if known is None:
+        known = await issues_of(work.session, row.id)
     if _is_older_reading(row, current, external, read_at):
-        return
+        return known
     before = (row.external, row.status)
     row.external_id = external.id
     row.external = to_json(external)
@@ -74,7 +82,7 @@ async def apply_external(
     row.sent_at = external.sent_at or row.sent_at
     if external.status not in ("draft", "deleted"):
         await _take_over_issued(work, row, external)
-    issues = await set_issues(work, row, NOTES, external.notes)
+    issues = await set_issues(work, row, NOTES, external.notes, known)
     target = target_status(row, external, work.now)
     if target is not None and target is not current:
         _set_dates(work, row, target, external)
@@ -83,6 +91,7 @@ async def apply_external(
     refresh_attention(row, issues)
     if (row.external, row.status) != before:
         touch(work, row)
+    return issues
 
 
 def target_status(row: InvoiceRow, external: ExternalInvoice, now: datetime) -> InvoiceStatus | None:

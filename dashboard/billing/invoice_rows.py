@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -29,6 +29,7 @@ from dashboard.kit.database import Actor, Work
 from dashboard.kit.ids import new_id
 
 S = InvoiceStatus
+Issues = tuple[Issue, ...]
 
 MANY_ATTEMPTS = 3
 """After so many failures in a row somebody should know."""
@@ -137,17 +138,23 @@ def touch(work: Work, row: InvoiceRow) -> None:
     work.changed("invoices", f"invoices/{row.id}", f"customers/{row.customer_id}")
 
 
-async def set_issues(work: Work, row: InvoiceRow, component: str, found: Iterable[Issue]) -> tuple[Issue, ...]:
-    """Replaces what one component says about an invoice; answers everything that is known now."""
-    known = await issue_rows(work.session, row.id)
-    issues = replace_issues([issue_of(one) for one in known], component, found)
-    old = [one for one in known if one.component == component]
-    new = [_issue_row(row.id, issue, work.now) for issue in issues if issue.component == component]
-    for one in old:
-        await work.session.delete(one)
-    work.session.add_all(new)
-    if old or new:
+async def set_issues(
+    work: Work, row: InvoiceRow, component: str, found: Iterable[Issue], known: Issues | None = None
+) -> Issues:
+    """Replaces what one component says about an invoice; answers everything that is known now.
+
+    `known` are the issues there are now; without them they are read.
+    """
+    if known is None:
+        known = await issues_of(work.session, row.id)
+    gone = [issue.id for issue in known if issue.component == component]
+    new = [_issue_row(row.id, issue, work.now) for issue in replace_issues((), component, found)]
+    if gone:
+        await work.session.execute(delete(IssueRow).where(col(IssueRow.id).in_(gone)))
+    if new:
+        work.session.add_all(new)
         await work.session.flush()
+    issues = replace_issues(known, component, [issue_of(one) for one in new])
     refresh_attention(row, issues)
     return issues
 
@@ -173,12 +180,32 @@ async def issue_rows(session: AsyncSession, invoice_id: str) -> list[IssueRow]:
     return list(await session.scalars(statement.order_by(col(IssueRow.created_at), col(IssueRow.id))))
 
 
+async def issues_of(session: AsyncSession, invoice_id: str) -> Issues:
+    """Like `issue_rows`, as others may hold them."""
+    return tuple(issue_of(one) for one in await issue_rows(session, invoice_id))
+
+
 async def live_lines(session: AsyncSession, invoice_id: str) -> list[InvoiceLineRow]:
     """The lines of an invoice that were not deleted, in the order they were made."""
     statement = select(InvoiceLineRow).where(
         col(InvoiceLineRow.invoice_id) == invoice_id, col(InvoiceLineRow.deleted_at).is_(None)
     )
     return list(await session.scalars(statement.order_by(col(InvoiceLineRow.created_at), col(InvoiceLineRow.id))))
+
+
+async def has_live_line(session: AsyncSession, invoice_id: str) -> bool:
+    """Whether an invoice has a line that was not deleted."""
+    statement = select(col(InvoiceLineRow.id)).where(
+        col(InvoiceLineRow.invoice_id) == invoice_id, col(InvoiceLineRow.deleted_at).is_(None)
+    )
+    return await session.scalar(statement.limit(1)) is not None
+
+
+async def lines_with_details(session: AsyncSession, invoice_id: str) -> tuple[InvoiceLine, ...]:
+    """The live lines of an invoice with their priced components, as others may hold them."""
+    found = await live_lines(session, invoice_id)
+    details = await detail_rows(session, [line.id for line in found])
+    return tuple(line_of(line, details[line.id]) for line in found)
 
 
 async def detail_rows(session: AsyncSession, line_ids: Sequence[str]) -> dict[str, list[DetailLineRow]]:
@@ -191,29 +218,27 @@ async def detail_rows(session: AsyncSession, line_ids: Sequence[str]) -> dict[st
 
 
 async def read_invoice(session: AsyncSession, row: InvoiceRow, now: datetime, *, with_lines: bool = True) -> Invoice:
-    """The whole invoice as others may hold it."""
+    """The whole invoice as others may hold it, with the actions possible at `now`."""
     lines: tuple[InvoiceLine, ...] = ()
     transitions: tuple[Transition, ...] = ()
     if with_lines:
-        found = await live_lines(session, row.id)
-        details = await detail_rows(session, [line.id for line in found])
-        lines = tuple(line_of(line, details[line.id]) for line in found)
+        lines = await lines_with_details(session, row.id)
         steps = select(TransitionRow).where(col(TransitionRow.invoice_id) == row.id)
         transitions = tuple(
             transition_of(step) for step in await session.scalars(steps.order_by(col(TransitionRow.number)))
         )
-    issues = tuple(issue_of(one) for one in await issue_rows(session, row.id))
-    return invoice_of(row, issues, lines, transitions, now)
+    invoice = invoice_of(row, await issues_of(session, row.id), lines, transitions)
+    return replace(invoice, actions=tuple(available_actions(invoice, now)))
 
 
 def invoice_of(
     row: InvoiceRow,
-    issues: tuple[Issue, ...],
-    lines: tuple[InvoiceLine, ...],
-    transitions: tuple[Transition, ...],
-    now: datetime,
+    issues: Issues,
+    lines: tuple[InvoiceLine, ...] = (),
+    transitions: tuple[Transition, ...] = (),
 ) -> Invoice:
-    invoice = Invoice(
+    """The invoice in a row with what was read of it; which actions are possible is left out."""
+    return Invoice(
         id=row.id,
         number=row.number,
         status=S(row.status),
@@ -256,7 +281,6 @@ def invoice_of(
         lines=lines,
         transitions=transitions,
     )
-    return replace(invoice, actions=tuple(available_actions(invoice, now)))
 
 
 def invoice_totals(row: InvoiceRow) -> Totals:

@@ -18,6 +18,7 @@ from dashboard.billing.line_rating import USAGE_KIND
 from dashboard.billing.lines import apply_tax
 from dashboard.billing.metering import MeteredLine
 from dashboard.billing.tables import InvoiceLineRow, InvoiceRow
+from dashboard.billing.views import Invoice
 from dashboard.kit.database import Work
 from dashboard.kit.ids import new_id
 
@@ -39,7 +40,7 @@ class LateUsage:
     quantity: Decimal
 
 
-async def invoiced_periods(session: AsyncSession, invoice: InvoiceRow, now: datetime) -> list[InvoiceLineRow]:
+async def invoiced_periods(session: AsyncSession, invoice: Invoice | InvoiceRow, now: datetime) -> list[InvoiceLineRow]:
     """The last piece of every period of this customer and currency that was invoiced whole, the newest first.
 
     Left out are periods of which something still changes, that were given up, or whose correction somebody deleted.

@@ -23,7 +23,7 @@ from dashboard.billing.lines import add_up, family_of, rate_if_flat, store_ratin
 from dashboard.billing.metering import MeteredLine, Unmeasurable, issue_of_line, metered_lines, quantities_so_far
 from dashboard.billing.rating.lines import RatedLine
 from dashboard.billing.tables import DetailLineRow, InvoiceLineRow, InvoiceRow
-from dashboard.billing.views import InvoiceStatus, Issue
+from dashboard.billing.views import Invoice, InvoiceStatus, Issue
 from dashboard.kit.database import Work
 from dashboard.kit.errors import MeterdeskError
 
@@ -48,11 +48,10 @@ class Measured:
     late: tuple[LateUsage, ...]
 
 
-async def measure(desk: BillingDesk, invoice_id: str) -> Measured:
+async def measure(desk: BillingDesk, invoice: Invoice) -> Measured:
     """Asks the event store for every metered line and for periods invoiced lately, while no transaction is open."""
     async with desk.database.read() as session:
-        invoice = await session.get_one(InvoiceRow, invoice_id)
-        lines = [line for line in await live_lines(session, invoice_id) if line.kind == USAGE_KIND]
+        lines = [line for line in await live_lines(session, invoice.id) if line.kind == USAGE_KIND]
         before = await invoiced_periods(session, invoice, desk.database.clock.now())
         counted = await counted_so_far(session, [line.root_id for line in before])
         asked = await metered_lines(session, [*lines, *before])
@@ -94,7 +93,7 @@ async def fix_quantities(work: Work, row: InvoiceRow, measured: Measured) -> tup
         line = await correction_line(work, row, late)
         if line is not None:
             await _rate_metered(work.session, line, late.quantity)
-    add_up(row, await live_lines(work.session, row.id))
+    add_up(row, await live_lines(work.session, row.id) if measured.late else lines)
     row.quantities_fixed_at = None if issues else work.now
     return tuple(issues)
 

@@ -39,7 +39,7 @@ async def simulate_invoice(session: AsyncSession, wanted: SimulateInvoice, now: 
     lines = [line for line, _ in rated]
     add_up(row, lines)
     set_dates(row, lines)
-    return invoice_of(row, (), tuple(line_of(line, details) for line, details in rated), (), now)
+    return invoice_of(row, (), tuple(line_of(line, details) for line, details in rated))
 
 
 async def _rated(

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from dashboard.billing.invoice_rows import SyncState, change_status, note_step, set_issues, touch
+from dashboard.billing.invoice_rows import Issues, SyncState, change_status, note_step, set_issues, touch
 from dashboard.billing.invoicing_app import InvoicingAppError, Trouble
 from dashboard.billing.issues import CRITICAL, WARNING
 from dashboard.billing.state_machine import Facts, Trigger, next_state
@@ -28,36 +28,47 @@ def wait_after(attempts: int, retry_after_seconds: float | None = None) -> timed
     return timedelta(seconds=max(seconds, retry_after_seconds or 0.0))
 
 
-async def note_trouble(work: Work, row: InvoiceRow, error: InvoicingAppError, operation: str) -> None:
+async def note_trouble(
+    work: Work, row: InvoiceRow, error: InvoicingAppError, operation: str, known: Issues | None = None
+) -> Issues:
     """Writes down a failure of the state's work. Transient ones are tried again, a revoked key waits for its
-    replacement, everything else waits for a person."""
+    replacement, everything else waits for a person.
+
+    Answers the invoice's issues then; `known`, here and below, as in `set_issues`.
+    """
     match error.trouble:
         case Trouble.TRANSIENT:
-            await hold_for_retry(work, row, error, operation)
+            return await hold_for_retry(work, row, error, operation, known)
         case Trouble.UNAUTHORIZED:
-            await hold_for_key(work, row, error, operation)
+            return await hold_for_key(work, row, error, operation, known)
         case Trouble.NEEDS_PERSON | Trouble.TAX:
-            await hold_for_person(work, row, error, operation)
+            return await hold_for_person(work, row, error, operation, known)
 
 
-async def hold_for_retry(work: Work, row: InvoiceRow, error: InvoicingAppError, operation: str) -> None:
+async def hold_for_retry(
+    work: Work, row: InvoiceRow, error: InvoicingAppError, operation: str, known: Issues | None = None
+) -> Issues:
     """Lets the same work be done again later."""
     row.sync_attempts += 1
     row.sync_state = SyncState.RETRYING
     row.next_attempt_at = row.wake_at = work.now + wait_after(row.sync_attempts, error.retry_after_seconds)
-    await _write_down(work, row, error, operation, WARNING, error.remedy or _WAITS)
+    return await _write_down(work, row, error, operation, WARNING, error.remedy or _WAITS, known)
 
 
-async def hold_for_key(work: Work, row: InvoiceRow, error: InvoicingAppError, operation: str) -> None:
+async def hold_for_key(
+    work: Work, row: InvoiceRow, error: InvoicingAppError, operation: str, known: Issues | None = None
+) -> Issues:
     """Lets the same work wait until the app's key is replaced (`resume_app`)."""
     row.sync_attempts += 1
     row.sync_state = SyncState.UNAUTHORIZED
     row.next_attempt_at = row.wake_at = None
     remedy = error.remedy or "Replace the API key in the Stripe settings; the invoice then goes on by itself."
-    await _write_down(work, row, error, operation, WARNING, remedy)
+    return await _write_down(work, row, error, operation, WARNING, remedy, known)
 
 
-async def hold_for_person(work: Work, row: InvoiceRow, error: InvoicingAppError, operation: str) -> None:
+async def hold_for_person(
+    work: Work, row: InvoiceRow, error: InvoicingAppError, operation: str, known: Issues | None = None
+) -> Issues:
     """Lets the invoice rest as failed, with what has to be mended."""
     row.sync_attempts += 1
     row.sync_state = SyncState.FAILED
@@ -68,14 +79,14 @@ async def hold_for_person(work: Work, row: InvoiceRow, error: InvoicingAppError,
         change_status(work, row, failed, Trigger.FAILED, error=(error.code, error.message))
     else:
         note_step(work, row, row.status, row.status, f"{operation}_failed", error=(error.code, error.message))
-    await set_issues(work, row, component_of(operation), [_issue(error, CRITICAL, error.remedy)])
     touch(work, row)
+    return await set_issues(work, row, component_of(operation), [_issue(error, CRITICAL, error.remedy)], known)
 
 
-async def clear_trouble(work: Work, row: InvoiceRow, operation: str) -> tuple[Issue, ...]:
+async def clear_trouble(work: Work, row: InvoiceRow, operation: str, known: Issues | None = None) -> Issues:
     """The work was done: nothing is held any more. Answers the issues that are left."""
     note_no_trouble(row)
-    return await set_issues(work, row, component_of(operation), ())
+    return await set_issues(work, row, component_of(operation), (), known)
 
 
 def note_no_trouble(row: InvoiceRow) -> None:
@@ -85,11 +96,17 @@ def note_no_trouble(row: InvoiceRow) -> None:
 
 
 async def _write_down(
-    work: Work, row: InvoiceRow, error: InvoicingAppError, operation: str, severity: str, remedy: str
-) -> None:
+    work: Work,
+    row: InvoiceRow,
+    error: InvoicingAppError,
+    operation: str,
+    severity: str,
+    remedy: str,
+    known: Issues | None,
+) -> Issues:
     note_step(work, row, row.status, row.status, f"{operation}_failed", error=(error.code, error.message))
-    await set_issues(work, row, component_of(operation), [_issue(error, severity, remedy)])
     touch(work, row)
+    return await set_issues(work, row, component_of(operation), [_issue(error, severity, remedy)], known)
 
 
 def _issue(error: InvoicingAppError, severity: str, remedy: str) -> Issue:
