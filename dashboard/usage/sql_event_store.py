@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from dashboard.kit.database import SYSTEM, Database
+from dashboard.kit.grouped_writer import GroupedWriter
 from dashboard.usage.errors import MeterFilling, MonthArchived
 from dashboard.usage.event_query import MeterReader
 from dashboard.usage.event_rows import (
@@ -19,7 +20,6 @@ from dashboard.usage.event_rows import (
 )
 from dashboard.usage.event_store import MeterDefinition
 from dashboard.usage.event_tables import event_tables_of
-from dashboard.usage.grouped_writer import GroupedWriter
 from dashboard.usage.meter_definitions import (
     KnownMeters,
     counting_meter,
@@ -33,6 +33,7 @@ from dashboard.usage.sql import Sql
 from dashboard.usage.times import DAY, microseconds
 from dashboard.usage.views import EventFilter, Measurement, MeterQuery, StoredEvent, UsageEvent
 
+EVENTS_PER_COMMIT = 5_000
 FILL_CHUNK = 5_000
 
 
@@ -43,7 +44,7 @@ class SqlEventStore:
         self._database = database
         self._sqlite = database.is_sqlite
         self._tables = event_tables_of(database)
-        self._writer = GroupedWriter(self._write)
+        self._writer = GroupedWriter(self._write, size=len, most_per_commit=EVENTS_PER_COMMIT)
         self._meters = KnownMeters()
 
     async def prepare(self) -> None:
