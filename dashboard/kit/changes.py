@@ -20,13 +20,16 @@ class Subscription:
     async def wait(self, timeout_seconds: float) -> bool:
         """True as soon as there is news since the last call, False when `timeout_seconds` went by without."""
         try:
-            await asyncio.wait_for(self._news.wait(), timeout_seconds)
+            # (Until Python 3.12 `wait_for` keeps a cancellation to itself that comes together with the news.)
+            async with asyncio.timeout(timeout_seconds):
+                await self._news.wait()
         except TimeoutError:
             return False
         self._news.clear()
         return True
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Ends the wait as news does."""
         self._news.set()
 
 
@@ -93,4 +96,4 @@ class Changes:
     def _deliver(self, topics: Iterable[str]) -> None:
         for topic in topics:
             for subscription in tuple(self._waiting.get(topic, ())):
-                subscription._wake()
+                subscription.wake()

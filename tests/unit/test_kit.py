@@ -1,3 +1,4 @@
+import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -107,6 +108,20 @@ async def test_a_burst_of_news_wakes_a_waiter_once():
         await changes.publish(["b", "a"])
         assert await news.wait(0.1)
         assert not await news.wait(0.01)
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_who_is_cancelled_in_the_moment_of_the_news_is_cancelled(turns):
+    with Changes().subscribe(["invoices"]) as subscription:
+        waiting = asyncio.create_task(subscription.wait(60))
+        await asyncio.sleep(0.01)
+        subscription.wake()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if not waiting.done():
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
 
 
 def test_a_sealed_secret_opens_only_with_its_own_key():
