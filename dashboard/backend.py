@@ -24,7 +24,6 @@ from dashboard.kit.locks import Locks
 from dashboard.settings import Settings
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.gateway import Gateways
-from dashboard.stripe_app.inbox import APPLY
 from dashboard.stripe_app.plug import StripePlug
 from dashboard.subscriptions.service import SubscriptionDesk
 from dashboard.usage.archive import EventArchive
@@ -36,7 +35,6 @@ from dashboard.usage.sql_event_store import SqlEventStore
 JOBS = {
     ADVANCE_JOB: Job("invoices", serial_by="invoice_id"),
     COLLECT_JOB: Job("background", serial_by="customer_id"),
-    APPLY: Job("events"),
 }
 """Every job there is, and its queue. `worker.py` says what each runs."""
 
@@ -92,6 +90,7 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
         closing.push_async_callback(locks.close)
         stripe = _stripe_desk(settings, database, secrets, limiter, locks)
         closing.push_async_callback(stripe.gateways.close)
+        closing.push_async_callback(stripe.letterbox.close)
         events = _events_database(settings, database, closing)
         event_store = await _event_store(events, closing)
         billing = BillingDesk(database, StripePlug(stripe), event_store, locks)

@@ -1,7 +1,6 @@
 """Which job runs which function, and what is done every so often. `python -m dashboard.worker` runs only this."""
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -15,7 +14,7 @@ from dashboard.billing.subscription_sync import sync_due_subscriptions
 from dashboard.kit.jobs import JobEngine, JobFunction, JobRun
 from dashboard.settings import Settings
 from dashboard.stripe_app import jobs as stripe_jobs
-from dashboard.stripe_app.inbox import APPLY
+from dashboard.stripe_app.letter_carrier import LetterCarrier
 
 EMBEDDED_WORKER = "METERDESK_EMBEDDED_WORKER"
 SWEEP_SECONDS = 60
@@ -36,13 +35,9 @@ def job_functions(backend: Backend) -> dict[str, JobFunction]:
     async def collect_customer(_run: JobRun, customer_id: str) -> None:
         await billing_jobs.collect(backend.billing, customer_id)
 
-    async def apply_stripe_event(_run: JobRun, event_id: str) -> None:
-        await stripe_jobs.stripe_event_apply(backend.stripe, event_id)
-
     return {
         ADVANCE_JOB: advance_invoice,
         billing_jobs.COLLECT_JOB: collect_customer,
-        APPLY: apply_stripe_event,
     }
 
 
@@ -60,12 +55,13 @@ async def working(backend: Backend) -> AsyncIterator[None]:
     engine.every(FORGET_SECONDS, "forget settled letters", lambda: stripe_jobs.stripe_forget(backend.stripe))
     await engine.start()
     listening = asyncio.create_task(_listen_to_stripe(backend))
+    carrying = asyncio.create_task(LetterCarrier(backend.stripe).run())
     try:
         yield
     finally:
-        listening.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await listening
+        for task in (listening, carrying):
+            task.cancel()
+        await asyncio.gather(listening, carrying, return_exceptions=True)
         await engine.stop()
 
 

@@ -27,15 +27,14 @@ from dashboard.kit.ids import new_id
 from dashboard.kit.inputs import parse_input
 from dashboard.kit.locks import Locks
 from dashboard.kit.paging import PageRequest
-from dashboard.stripe_app.apply import apply_again
+from dashboard.stripe_app.apply import apply_again, apply_bundle
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.events_cursor import poll_app
 from dashboard.stripe_app.gateway import Gateways
 from dashboard.stripe_app.gateway_calls import CallBudget
-from dashboard.stripe_app.inbox import APPLY, list_events
+from dashboard.stripe_app.inbox import due_letters, list_events
 from dashboard.stripe_app.inputs import EventFilter, InstallStripeApp
 from dashboard.stripe_app.install import install_stripe_app
-from dashboard.stripe_app.jobs import stripe_event_apply
 from dashboard.stripe_app.plug import StripePlug
 from dashboard.stripe_app.views import StripeApp, StripeEvent
 from dashboard.usage.event_store import EventStore
@@ -103,7 +102,22 @@ class House:
             return await create_customer(work, parse_input(CreateCustomer, {"name": name, **more}))
 
     async def work_off(self) -> int:
-        """Runs the jobs that wait, and those they leave behind; answers how many ran."""
+        """Runs the jobs that wait and applies the letters that are due, and what those leave behind; answers how many
+        there were."""
+        done = 0
+        while more := await self._run_jobs() + await self.apply_letters():
+            done += more
+        return done
+
+    async def apply_letters(self) -> int:
+        """Applies the letters that are due, one after the other; answers how many."""
+        async with self.database.read() as session:
+            bundles = await due_letters(session, self.clock.now())
+        for bundle in bundles:
+            assert await apply_bundle(self.desk, bundle)
+        return sum(len(bundle.event_ids) for bundle in bundles)
+
+    async def _run_jobs(self) -> int:
         ran = 0
         while self.jobs.waiting:
             (job, key), arguments = next(iter(self.jobs.waiting.items()))
@@ -115,9 +129,7 @@ class House:
 
     async def run_job(self, job: str, arguments: Mapping[str, Any]) -> None:
         """What the worker does for one job."""
-        if job == APPLY:
-            await stripe_event_apply(self.desk, **arguments)
-        elif job == ADVANCE_JOB:
+        if job == ADVANCE_JOB:
             await billing_jobs.advance(self.billing, **arguments)
         else:
             await billing_jobs.collect(self.billing, **arguments)

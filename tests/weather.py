@@ -33,11 +33,11 @@ from dashboard.customers.views import Customer
 from dashboard.kit.clock import FixedClock
 from dashboard.kit.errors import MeterdeskError
 from dashboard.stripe_app import customer_link
-from dashboard.stripe_app.apply import retry_waiting_events
+from dashboard.stripe_app.apply import apply_bundle
 from dashboard.stripe_app.events_cursor import poll_app
 from dashboard.stripe_app.gateway_calls import CallBudget
+from dashboard.stripe_app.inbox import Bundle, due_letters
 from dashboard.stripe_app.inputs import LinkStripeCustomer
-from dashboard.stripe_app.webhooks import receive_webhook
 from dashboard.tables import METADATA
 from tests.cast import draft_for, make_profile
 from tests.contract.sandbox_support import running_sandbox
@@ -209,7 +209,6 @@ class _Storm:
         await self._work_off()
         self.house.clock.advance(timedelta(seconds=1800 if calm else 31))
         await billing_jobs.sweep(self.house.billing)
-        await retry_waiting_events(self.house.desk)
         await self._work_off()
 
     async def _people(self) -> None:
@@ -223,16 +222,24 @@ class _Storm:
         await _some_at_once([act(story) for story in busy])
 
     async def _work_off(self) -> None:
-        """Runs what waits in any order, many at once, one invoice's advances one after the other, as the queues do."""
+        """Runs what waits in any order, many at once, one invoice's advances one after the other, as the queues do; so
+        are letters about one thing."""
         jobs = self.house.jobs
-        while jobs.waiting:
+        while (bundles := await self._due_letters()) or jobs.waiting:
             waiting, jobs.waiting = list(jobs.waiting.items()), {}
             jobs.done.update(key for key, _ in waiting)
             self.chance.shuffle(waiting)
             chains = defaultdict(list)
             for (job, key), arguments in waiting:
                 chains[arguments.get("invoice_id", key)].append((job, arguments))
-            await _some_at_once([self._run(chain) for chain in chains.values()])
+            letters = [apply_bundle(self.house.desk, bundle) for bundle in bundles]
+            await _some_at_once([*letters, *(self._run(chain) for chain in chains.values())])
+
+    async def _due_letters(self) -> list[Bundle]:
+        async with self.house.database.read() as session:
+            found = await due_letters(session, self.house.clock.now())
+        self.chance.shuffle(found)
+        return found
 
     async def _run(self, chain: list) -> None:
         for job, arguments in chain:
@@ -256,7 +263,7 @@ async def _letter_box(house: House, seed: int) -> AsyncIterator[str]:
 
     async def receive(request: web.Request) -> web.Response:
         app_id = request.match_info["app_id"]
-        await receive_webhook(house.desk, app_id, await request.read(), request.headers.get("stripe-signature"))
+        await house.desk.letterbox.receive(app_id, await request.read(), request.headers.get("stripe-signature"))
         return web.Response(status=500 if chance.random() < 0.05 else 200)
 
     site = web.Application()

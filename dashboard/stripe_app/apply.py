@@ -1,18 +1,17 @@
 """Applying letters: one small function per kind, and what happens when it cannot be done yet."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 from sqlmodel import col
 
-from dashboard.kit.database import STRIPE, SYSTEM, Actor
+from dashboard.kit.database import STRIPE, Actor
 from dashboard.kit.errors import MeterdeskError
-from dashboard.kit.ids import new_id
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.errors import StripeAppDeleted, StripeAppNotFound, StripeEventNotFound, StripeUnauthorized
-from dashboard.stripe_app.inbox import APPLY, event_view, put_off, settle
+from dashboard.stripe_app.inbox import DUE, Bundle, is_due, put_off, settle
 from dashboard.stripe_app.letters import Letter, Outcome, applied, ignored
 from dashboard.stripe_app.letters_about_customers import (
     checkout_completed,
@@ -30,11 +29,10 @@ from dashboard.stripe_app.letters_about_invoices import (
 )
 from dashboard.stripe_app.tables import StripeEventRow
 from dashboard.stripe_app.tax import tax_settings
-from dashboard.stripe_app.views import EventState, StripeEvent
+from dashboard.stripe_app.views import EventState
 
 _log = logging.getLogger(__name__)
 
-LOST_AFTER = timedelta(minutes=1)
 _UNSETTLED = (EventState.RECEIVED, EventState.WAITING)
 
 
@@ -81,61 +79,64 @@ HANDLERS: Mapping[str, Callable[[Letter], Awaitable[Outcome]]] = {
 }
 
 
-async def apply_event(desk: StripeDesk, event_id: str) -> StripeEvent:
-    """Applies one letter of the inbox and writes what became of it. A settled one is left alone.
+async def apply_bundle(desk: StripeDesk, bundle: Bundle) -> bool:
+    """Applies letters about one thing, one after the other, and writes what became of each. False when another worker
+    has letters about the same thing in hand.
 
-    Refusals and outages do not raise: the letter waits and is tried again. Raises StripeEventNotFound.
+    Refusals, outages and faults of ours do not raise: the letter waits and is tried again.
     """
-    async with desk.database.read() as session:
-        row = await session.get(StripeEventRow, event_id)
-    if row is None:
-        raise StripeEventNotFound(f"There is no Stripe event {event_id}.")
-    if row.state not in _UNSETTLED:
-        return event_view(row)
-    try:
-        outcome = await _handle(desk, row)
-        return await _write(desk, row, outcome)
-    except (StripeAppNotFound, StripeAppDeleted) as gone:
-        return await _write(desk, row, ignored(gone.message))
-    except StripeUnauthorized as refusal:
-        return await _put_off(desk, row, refusal.message, give_up=False)
-    except MeterdeskError as trouble:
-        return await _put_off(desk, row, trouble.message)
-    except Exception as fault:
-        # A fault of ours must not make a letter go round for ever, nor vanish: it waits, and in the end it has failed.
-        _log.exception("event %s (%s) could not be applied", row.event_id, row.type)
-        return await _put_off(desk, row, f"Something unexpected happened: {fault!r}")
+    async with _in_hand(desk, bundle) as ours:
+        left = list(bundle.event_ids)
+        # Each is asked for anew: one reading may have settled several.
+        while ours and (row := await _first_due(desk, left)) is not None:
+            left.remove(row.id)
+            await _apply(desk, row, tuple(left))
+    return ours
 
 
 async def apply_again(desk: StripeDesk, actor: Actor, event_id: str) -> None:
     """Puts a letter back into the inbox, whatever became of it before. Raises StripeEventNotFound."""
     async with desk.database.transaction(actor) as work:
-        row = await work.session.get(StripeEventRow, event_id)
+        row = await work.session.get(StripeEventRow, event_id, with_for_update=True)
         if row is None:
             raise StripeEventNotFound(f"There is no Stripe event {event_id}.")
         row.state, row.reason, row.attempts, row.settled_at = EventState.RECEIVED, None, 0, None
-        await work.enqueue(APPLY, f"{row.id}:again:{new_id()}", event_id=row.id)
         work.audit("stripe_event.applied_again", "stripe_event", row.id, event=row.event_id)
-        work.changed("stripe_events")
+        work.changed("stripe_events", DUE)
 
 
-async def retry_waiting_events(desk: StripeDesk, limit: int = 200) -> int:
-    """Has the worker apply letters whose wait is over, and those whose job got lost; answers how many."""
-    async with desk.database.transaction(SYSTEM) as work:
-        due = and_(col(StripeEventRow.state) == EventState.WAITING, col(StripeEventRow.next_attempt_at) <= work.now)
-        lost = and_(
-            col(StripeEventRow.state) == EventState.RECEIVED, col(StripeEventRow.received_at) < work.now - LOST_AFTER
-        )
-        query = select(StripeEventRow).where(or_(due, lost)).order_by(col(StripeEventRow.id)).limit(limit)
-        rows = list(await work.session.scalars(query))
-        for row in rows:
-            # Until this try has ended the sweep leaves it alone.
-            row.state, row.next_attempt_at = EventState.WAITING, work.now + LOST_AFTER
-            await work.enqueue(APPLY, f"{row.id}:{row.attempts}:{int(work.now.timestamp())}", event_id=row.id)
-        return len(rows)
+@asynccontextmanager
+async def _in_hand(desk: StripeDesk, bundle: Bundle) -> AsyncIterator[bool]:
+    """True when the letters are this worker's. It cannot leave them behind: the lock goes when its process goes."""
+    if desk.locks is None:
+        yield True
+        return
+    async with desk.locks.holding(f"letters about {bundle.about} for {bundle.app_id}") as ours:
+        yield ours
 
 
-async def _handle(desk: StripeDesk, row: StripeEventRow) -> Outcome:
+async def _first_due(desk: StripeDesk, event_ids: Sequence[str]) -> StripeEventRow | None:
+    query = select(StripeEventRow).where(col(StripeEventRow.id).in_(event_ids), is_due(desk.database.clock.now()))
+    async with desk.database.read() as session:
+        return await session.scalar(query.order_by(col(StripeEventRow.id)).limit(1))
+
+
+async def _apply(desk: StripeDesk, row: StripeEventRow, others: tuple[str, ...]) -> None:
+    try:
+        await _write(desk, row, await _handle(desk, row, others))
+    except (StripeAppNotFound, StripeAppDeleted) as gone:
+        await _write(desk, row, ignored(gone.message))
+    except StripeUnauthorized as refusal:
+        await _put_off(desk, row, refusal.message, give_up=False)
+    except MeterdeskError as trouble:
+        await _put_off(desk, row, trouble.message)
+    except Exception as fault:
+        # A fault of ours must not make a letter go round for ever, nor vanish: it waits, and in the end it has failed.
+        _log.exception("event %s (%s) could not be applied", row.event_id, row.type)
+        await _put_off(desk, row, f"Something unexpected happened: {fault!r}")
+
+
+async def _handle(desk: StripeDesk, row: StripeEventRow, others: tuple[str, ...]) -> Outcome:
     handler = HANDLERS.get(row.type)
     if handler is None:
         return ignored("Meterdesk does not act on events of this type.")
@@ -143,29 +144,28 @@ async def _handle(desk: StripeDesk, row: StripeEventRow) -> Outcome:
     if bool(row.payload.get("livemode")) != app.livemode:
         return ignored("It comes from the other mode (test or live) than this app.")
     async with desk.stripe(app.id, row=app) as gateway:
-        return await handler(Letter(desk, gateway, app, row))
+        return await handler(Letter(desk, gateway, app, row, others))
 
 
-async def _write(desk: StripeDesk, row: StripeEventRow, outcome: Outcome) -> StripeEvent:
+async def _write(desk: StripeDesk, row: StripeEventRow, outcome: Outcome) -> None:
     if outcome.state is EventState.WAITING:
-        return await _put_off(desk, row, outcome.reason or "Not yet.")
+        await _put_off(desk, row, outcome.reason or "Not yet.")
+        return
     async with desk.database.transaction(STRIPE) as work:
-        kept = await work.session.get_one(StripeEventRow, row.id)
+        kept = await work.session.get_one(StripeEventRow, row.id, with_for_update=True)
         if kept.state not in _UNSETTLED:
-            return event_view(kept)
+            return
         if outcome.effect is not None:
             await outcome.effect(work)
         kept.customer_id = outcome.customer_id or kept.customer_id
         kept.invoice_id = outcome.invoice_id or kept.invoice_id
         settle(kept, outcome.state, outcome.reason, work.now)
         work.changed("stripe_events")
-        return event_view(kept)
 
 
-async def _put_off(desk: StripeDesk, row: StripeEventRow, reason: str, *, give_up: bool = True) -> StripeEvent:
+async def _put_off(desk: StripeDesk, row: StripeEventRow, reason: str, *, give_up: bool = True) -> None:
     async with desk.database.transaction(STRIPE) as work:
-        kept = await work.session.get_one(StripeEventRow, row.id)
+        kept = await work.session.get_one(StripeEventRow, row.id, with_for_update=True)
         if kept.state in _UNSETTLED:
             put_off(kept, reason, work.now, give_up=give_up)
             work.changed("stripe_events", f"stripe_apps/{row.app_id}")
-        return event_view(kept)

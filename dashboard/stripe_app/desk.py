@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from dashboard.kit.crypto import SecretBox
@@ -19,13 +19,14 @@ from dashboard.stripe_app.gateway import Gateway, Gateways
 from dashboard.stripe_app.gateway_calls import BACKGROUND
 from dashboard.stripe_app.tables import StripeAppRow
 from dashboard.stripe_app.views import AppState
+from dashboard.stripe_app.webhooks import Letterbox
 
 WRITER_WAIT_SECONDS = 60.0
 
 
 @dataclass(slots=True)
 class StripeDesk:
-    """Holds no state of its own. `public_url` is where Stripe can reach us; None means we poll."""
+    """Holds no state but its letterbox's. `public_url` is where Stripe can reach us; None means we poll."""
 
     database: Database
     secrets: SecretBox
@@ -34,6 +35,10 @@ class StripeDesk:
     events_poll_seconds: float = 10.0
     letters_kept: timedelta = timedelta(days=90)
     locks: Locks | None = None
+    letterbox: Letterbox = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.letterbox = Letterbox(self.database, self.secrets)
 
     @asynccontextmanager
     async def writing_for(self, customer_id: str) -> AsyncIterator[None]:

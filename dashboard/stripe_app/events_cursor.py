@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import or_, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -106,19 +105,15 @@ async def _fetch(gateway: Gateway, since: datetime) -> list[dict[str, Any]]:
 
 
 async def _file(desk: StripeDesk, row: StripeAppRow, letters: list[dict[str, Any]]) -> int:
-    try:
-        async with desk.database.transaction(STRIPE) as work:
-            filed = await file_events(work, row.id, letters, via=POLL)
-            kept = await work.session.get_one(StripeAppRow, row.id)
-            newest = max((must_moment(letter["created"]) for letter in letters), default=kept.cursor_at)
-            kept.cursor_at = max(kept.cursor_at, newest)
-            kept.last_poll_at, kept.last_poll_problem = work.now, None
-            if row.delivery == Delivery.WEBHOOK and filed:
-                kept.gaps_healed += len(filed)
-            return len(filed)
-    except IntegrityError:
-        # A webhook filed one of them in this very moment; the next poll sees the rest.
-        return 0
+    async with desk.database.transaction(STRIPE) as work:
+        filed = await file_events(work, row.id, letters, via=POLL)
+        kept = await work.session.get_one(StripeAppRow, row.id, with_for_update=True)
+        newest = max((must_moment(letter["created"]) for letter in letters), default=kept.cursor_at)
+        kept.cursor_at = max(kept.cursor_at, newest)
+        kept.last_poll_at, kept.last_poll_problem = work.now, None
+        if row.delivery == Delivery.WEBHOOK:
+            kept.gaps_healed += len(filed)
+        return len(filed)
 
 
 async def _take_turns(desk: StripeDesk) -> list[str]:

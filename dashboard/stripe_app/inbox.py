@@ -1,15 +1,17 @@
 """The inbox of Stripe's letters: filing them, asking about them, settling them. Nothing here talks to Stripe."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from prometheus_client import Counter, Histogram
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from dashboard.kit.database import Work
+from dashboard.kit.database import STRIPE, Database, Work
 from dashboard.kit.ids import new_id
 from dashboard.kit.paging import Page, PageRequest, fetch_page
 from dashboard.stripe_app.errors import StripeEventNotFound
@@ -24,11 +26,16 @@ LAG = Histogram(
     "meterdesk_stripe_event_lag_seconds", "From an event at Stripe to its arrival here.", buckets=(1, 2, 5, 15, 60, 600)
 )
 
-APPLY = "stripe_event.apply"
+DUE = "stripe_events/due"
+"""The topic of news for those who apply letters: one is due now."""
 WEBHOOK, POLL = "webhook", "poll"
 GIVE_UP_AFTER = 12
 _FIRST_PAUSE = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(hours=6)
+
+_TABLE = StripeEventRow.__table__  # pyright: ignore[reportAttributeAccessIssue]
+_FILE_ON_POSTGRESQL = postgresql.insert(_TABLE).on_conflict_do_nothing().returning(_TABLE.c.event_id)
+_FILE_ON_SQLITE = sqlite.insert(_TABLE).on_conflict_do_nothing().returning(_TABLE.c.event_id)
 
 
 async def list_events(session: AsyncSession, wanted: EventFilter, page: PageRequest) -> Page[StripeEvent]:
@@ -64,47 +71,123 @@ async def events_of_invoice(session: AsyncSession, invoice_id: str) -> tuple[Str
     return tuple(event_view(row) for row in rows)
 
 
-async def file_events(work: Work, app_id: str, letters: Iterable[dict[str, Any]], *, via: str) -> list[str]:
-    """Files the letters not seen before and makes the worker apply each; answers the ids of the new rows."""
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A letter that a webhook brought, of so many bytes; `is_noted`: the app's row is to say that it came."""
+
+    app_id: str
+    letter: dict[str, Any]
+    size: int
+    is_noted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Letters that are due and about one thing at Stripe, by our ids, in the order in which they were filed."""
+
+    app_id: str
+    about: str
+    event_ids: tuple[str, ...]
+
+
+async def file_events(
+    work: Work, app_id: str, letters: Iterable[dict[str, Any]], *, via: str, is_noted: bool = True
+) -> set[str]:
+    """Files the letters not seen before, whose turn to be applied is now; answers Stripe's ids of these.
+
+    `is_noted`: the app's row says afterwards when the newest of them came.
+    """
     by_id = {letter["id"]: letter for letter in letters}
-    known = set(
-        await work.session.scalars(
-            select(col(StripeEventRow.event_id)).where(
-                col(StripeEventRow.app_id) == app_id, col(StripeEventRow.event_id).in_(list(by_id))
-            )
-        )
-    )
-    fresh = [_row(app_id, letter, via, work.now) for id_, letter in by_id.items() if id_ not in known]
-    for row in sorted(fresh, key=lambda one: one.created_at):
-        work.session.add(row)
-        await work.enqueue(APPLY, row.id, event_id=row.id)
-    if fresh:
+    if not by_id:
+        return set()
+    rows = [_values(app_id, letter, via, work.now) for letter in sorted(by_id.values(), key=lambda one: one["created"])]
+    statement = _FILE_ON_POSTGRESQL if work.session.get_bind().dialect.name == "postgresql" else _FILE_ON_SQLITE
+    # In the same order whoever files them: two who file the same letters must not wait for each other.
+    rows.sort(key=lambda one: one["event_id"])
+    filed = set(await work.session.scalars(statement, rows))
+    if filed:
+        fresh = [must_moment(by_id[event_id]["created"]) for event_id in filed]
         FILED.labels(via).inc(len(fresh))
-        for row in fresh:
-            LAG.observe(max(0.0, (work.now - row.created_at).total_seconds()))
-        await _note_arrival(work, app_id, fresh)
-        work.changed("stripe_events", f"stripe_apps/{app_id}")
-    return [row.id for row in fresh]
+        for created_at in fresh:
+            LAG.observe(max(0.0, (work.now - created_at).total_seconds()))
+        if is_noted:
+            await _note_arrival(work, app_id, max(fresh))
+        work.changed("stripe_events", f"stripe_apps/{app_id}", DUE)
+    return filed
 
 
-async def came_after_all(work: Work, app_id: str, event_id: str) -> None:
-    """The webhook of an event that polling had fetched before: it was only slower, so there was no gap to heal."""
-    row = await work.session.scalar(
-        select(StripeEventRow).where(
+async def file_delivered(database: Database, delivered: Sequence[Delivered]) -> list[bool]:
+    """Files what webhooks brought, in one transaction; answers for each whether it is new."""
+    fresh: set[tuple[str, str]] = set()
+    async with database.transaction(STRIPE) as work:
+        for app_id in sorted({one.app_id for one in delivered}):
+            of_app = [one for one in delivered if one.app_id == app_id]
+            letters = [one.letter for one in of_app]
+            filed = await file_events(work, app_id, letters, via=WEBHOOK, is_noted=any(one.is_noted for one in of_app))
+            fresh |= {(app_id, event_id) for event_id in filed}
+            known = {letter["id"] for letter in letters} - filed
+            if known:
+                await _came_after_all(work, app_id, known)
+    answers: list[bool] = []
+    for one in delivered:
+        name = (one.app_id, one.letter["id"])
+        answers.append(name in fresh)
+        # Should it have come twice, the second is not new.
+        fresh.discard(name)
+    return answers
+
+
+async def due_letters(
+    session: AsyncSession, now: datetime, *, without: Collection[str] = (), limit: int = 200
+) -> list[Bundle]:
+    """The longest known letters whose turn it is, at most `limit`, those of `without` (our ids) left out."""
+    about = func.coalesce(_invoice_named_by_payload(), col(StripeEventRow.object_id), col(StripeEventRow.id))
+    query = select(col(StripeEventRow.id), col(StripeEventRow.app_id), about).where(is_due(now))
+    if without:
+        query = query.where(col(StripeEventRow.id).not_in(without))
+    bundles: dict[tuple[str, str], list[str]] = {}
+    for id_, app_id, thing in await session.execute(query.order_by(col(StripeEventRow.id)).limit(limit)):
+        bundles.setdefault((app_id, thing), []).append(id_)
+    return [Bundle(app_id, thing, tuple(ids)) for (app_id, thing), ids in bundles.items()]
+
+
+def is_due(now: datetime) -> ColumnElement[bool]:
+    """Whether a letter was not tried yet, or has waited long enough."""
+    state = col(StripeEventRow.state)
+    waited = and_(state == EventState.WAITING, col(StripeEventRow.next_attempt_at) <= now)
+    return or_(state == EventState.RECEIVED, waited)
+
+
+def _invoice_named_by_payload() -> ColumnElement[Any]:
+    # Payments and credit notes tell nothing that reading their invoice does not.
+    return col(StripeEventRow.payload)[("data", "object", "invoice")].as_string()
+
+
+async def _came_after_all(work: Work, app_id: str, event_ids: Collection[str]) -> None:
+    """The webhooks of events that polling had fetched before: they were only slower, so there was no gap to heal."""
+    found = await work.session.scalars(
+        update(StripeEventRow)
+        .where(
             col(StripeEventRow.app_id) == app_id,
-            col(StripeEventRow.event_id) == event_id,
+            col(StripeEventRow.event_id).in_(event_ids),
             col(StripeEventRow.via) == POLL,
         )
+        .values(via=WEBHOOK)
+        .returning(col(StripeEventRow.id))
+        .execution_options(synchronize_session=False)
     )
-    if row is not None:
-        row.via = WEBHOOK
-        app = await work.session.get_one(StripeAppRow, app_id)
-        app.gaps_healed = max(0, app.gaps_healed - 1)
+    count, healed = len(list(found)), col(StripeAppRow.gaps_healed)
+    if count:
+        await work.session.execute(
+            update(StripeAppRow)
+            .where(col(StripeAppRow.id) == app_id)
+            .values(gaps_healed=case((healed > count, healed - count), else_=0))
+            .execution_options(synchronize_session=False)
+        )
         work.changed("stripe_events", f"stripe_apps/{app_id}")
 
 
-async def _note_arrival(work: Work, app_id: str, fresh: list[StripeEventRow]) -> None:
-    newest = max(row.created_at for row in fresh)
+async def _note_arrival(work: Work, app_id: str, newest: datetime) -> None:
     last = col(StripeAppRow.last_event_at)
     await work.session.execute(
         update(StripeAppRow)
@@ -159,23 +242,24 @@ def event_view(row: StripeEventRow) -> StripeEvent:
     )
 
 
-def _row(app_id: str, letter: dict[str, Any], via: str, now: datetime) -> StripeEventRow:
+def _values(app_id: str, letter: dict[str, Any], via: str, now: datetime) -> dict[str, Any]:
     carried = (letter.get("data") or {}).get("object") or {}
-    return StripeEventRow(
-        id=new_id(),
-        app_id=app_id,
-        event_id=letter["id"],
-        type=letter["type"],
-        object_type=carried.get("object"),
-        object_id=carried.get("id"),
-        api_version=letter.get("api_version"),
-        via=via,
-        state=EventState.RECEIVED,
-        idempotency_key=(letter.get("request") or {}).get("idempotency_key"),
-        payload=letter,
-        created_at=must_moment(letter["created"]),
-        received_at=now,
-    )
+    return {
+        "id": new_id(),
+        "app_id": app_id,
+        "event_id": letter["id"],
+        "type": letter["type"],
+        "object_type": carried.get("object"),
+        "object_id": carried.get("id"),
+        "api_version": letter.get("api_version"),
+        "via": via,
+        "state": EventState.RECEIVED.value,
+        "attempts": 0,
+        "idempotency_key": (letter.get("request") or {}).get("idempotency_key"),
+        "payload": letter,
+        "created_at": must_moment(letter["created"]),
+        "received_at": now,
+    }
 
 
 def _matching(wanted: EventFilter) -> Select[Any]:

@@ -5,7 +5,6 @@ from contextlib import suppress
 from dashboard.kit.database import SYSTEM
 from dashboard.kit.errors import MeterdeskError
 from dashboard.stripe_app.app_life import finish_interrupted_uninstalls, resume_forgotten_invoices
-from dashboard.stripe_app.apply import apply_event, retry_waiting_events
 from dashboard.stripe_app.apps import ready_app_ids
 from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.events_cursor import poll_due_apps
@@ -15,14 +14,8 @@ from dashboard.stripe_app.retention import forget_what_is_over
 from dashboard.stripe_app.webhook_endpoint import keep_webhooks_current, remove_forgotten_endpoints
 
 
-async def stripe_event_apply(desk: StripeDesk, event_id: str) -> None:
-    """Job `stripe_event.apply`: applies one letter. Safe to run twice."""
-    await apply_event(desk, event_id)
-
-
 async def stripe_sweep(desk: StripeDesk) -> None:
-    """Every minute: letters that waited long enough, what a crash cut off or forgot, webhooks that no longer fit."""
-    await retry_waiting_events(desk)
+    """Every minute: what a crash cut off or forgot, webhooks that no longer fit."""
     await abandon_interrupted_installs(desk, SYSTEM)
     await finish_interrupted_uninstalls(desk)
     await resume_forgotten_invoices(desk)

@@ -16,12 +16,16 @@ Effect = Callable[[Work], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One event being applied. `carried` is the object as it was then: good for its id, never for its state."""
+    """One event being applied. `carried` is the object as it was then: good for its id, never for its state.
+
+    `others` are letters about the same thing, by our ids, that were here before anything is read for this one.
+    """
 
     desk: StripeDesk
     gateway: Gateway
     app: StripeAppRow
     row: StripeEventRow
+    others: tuple[str, ...] = ()
 
     @property
     def carried(self) -> Json:

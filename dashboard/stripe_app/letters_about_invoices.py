@@ -129,7 +129,7 @@ async def _read_and_tell(
                 note_lines(kept, lines)
         for note in notes:
             add_note(kept, note)
-        others = await _also_waiting(work, letter, stripe_id, began)
+        others = await _also_waiting(work, letter)
         for other in others:
             other.customer_id, other.invoice_id = kept.customer_id, kept.invoice_id
             settle(other, EventState.APPLIED, f"Read together with {letter.row.event_id}.", work.now)
@@ -152,18 +152,19 @@ async def _tell(
         await record_news(work, news)
 
 
-async def _also_waiting(work: Work, letter: Letter, stripe_id: str, before: datetime) -> list[StripeEventRow]:
+async def _also_waiting(work: Work, letter: Letter) -> list[StripeEventRow]:
+    if not letter.others:
+        return []
     rows = await work.session.scalars(
         select(StripeEventRow)
         .where(
-            col(StripeEventRow.app_id) == letter.app.id,
-            col(StripeEventRow.object_id) == stripe_id,
-            col(StripeEventRow.id) != letter.row.id,
+            col(StripeEventRow.id).in_(letter.others),
             col(StripeEventRow.type) != "invoice.deleted",
             col(StripeEventRow.state).in_((EventState.RECEIVED, EventState.WAITING)),
-            col(StripeEventRow.received_at) < before,
         )
         .order_by(col(StripeEventRow.created_at), col(StripeEventRow.id))
+        # What somebody else is writing about this very moment is theirs to settle.
+        .with_for_update(skip_locked=True)
     )
     return list(rows)
 

@@ -1,5 +1,6 @@
 """Letters from Stripe: received, filed once, applied by reading again, whatever the weather; with billing behind it."""
 
+import asyncio
 import json
 import time
 from datetime import timedelta
@@ -16,9 +17,8 @@ from dashboard.billing.jobs import sweep
 from dashboard.billing.service import perform_action
 from dashboard.billing.views import CollectionMethod, InvoiceAction, InvoiceStatus
 from dashboard.kit.paging import PageRequest
-from dashboard.stripe_app import apply, customer_link, events_cursor, reconcile
-from dashboard.stripe_app.app_life import replace_key
-from dashboard.stripe_app.apply import retry_waiting_events
+from dashboard.stripe_app import apply, customer_link, events_cursor, reconcile, webhooks
+from dashboard.stripe_app.app_life import replace_key, uninstall_stripe_app
 from dashboard.stripe_app.apps import app_health
 from dashboard.stripe_app.checkout import create_checkout_session
 from dashboard.stripe_app.errors import (
@@ -35,7 +35,7 @@ from dashboard.stripe_app.reconcile import reconcile_app
 from dashboard.stripe_app.tables import StripeAppRow, StripeEventRow
 from dashboard.stripe_app.views import EventState
 from dashboard.stripe_app.webhook_endpoint import rotate_signing_secret
-from dashboard.stripe_app.webhooks import LARGEST_BODY, receive_webhook
+from dashboard.stripe_app.webhooks import LARGEST_BODY
 from tests.cast import draft_for, make_profile
 from tests.contract.sandbox_support import Receiver, eventually
 from tests.stripe_house import ADA
@@ -70,7 +70,7 @@ def letter(**changes: Any) -> dict[str, Any]:
 async def post(house, app, body: dict[str, Any] | bytes, *, secret=None, at=None):
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     header = WebhookSignature.generate_signature_header(raw.decode(), secret or await secret_of(house, app), at)
-    return await receive_webhook(house.desk, app.id, raw, header)
+    return await house.desk.letterbox.receive(app.id, raw, header)
 
 
 async def with_webhook(house):
@@ -112,7 +112,7 @@ async def test_a_letter_as_stripe_really_sends_it_is_taken_and_applied(house):
         await house.stripe("POST", f"/v1/customers/{link.stripe_customer_id}", {"email": "new@acme.example.com"})
         eventually(lambda: "customer.updated" in receiver.types)
         for one in receiver.letters:
-            assert (await receive_webhook(house.desk, app.id, one.body, one.signature)).is_new
+            assert (await house.desk.letterbox.receive(app.id, one.body, one.signature)).is_new
         await house.work_off()
     finally:
         receiver.close()
@@ -149,9 +149,24 @@ async def test_a_letter_for_an_app_nobody_knows_or_that_left_is_not_found(house)
     app = await house.install()
     for app_id in ("01H00000000000000000000000", "x"):
         with pytest.raises(StripeAppNotFound):
-            await receive_webhook(house.desk, app_id, b"{}", "t=1,v1=a")
+            await house.desk.letterbox.receive(app_id, b"{}", "t=1,v1=a")
     with pytest.raises(BadSignature):
-        await receive_webhook(house.desk, app.id, b"{}", "t=1,v1=a")
+        await house.desk.letterbox.receive(app.id, b"{}", "t=1,v1=a")
+
+
+async def test_an_app_that_left_takes_letters_for_a_second_at_most_and_ignores_them(house, monkeypatch):
+    app = await with_webhook(house)
+    secret = await secret_of(house, app)
+    await post(house, app, letter(id="evt_before"))
+    await house.work_off()
+    await uninstall_stripe_app(house.desk, ADA, app.id)
+    assert (await post(house, app, letter(id="evt_within"), secret=secret)).is_new
+    await house.work_off()
+    [event] = [one for one in await house.inbox() if one.event_id == "evt_within"]
+    assert (event.state, event.reason) == (EventState.IGNORED, "This Stripe app was uninstalled.")
+    monkeypatch.setattr(webhooks, "REMEMBERED_SECONDS", 0)
+    with pytest.raises(StripeAppNotFound):
+        await post(house, app, letter(id="evt_after"), secret=secret)
 
 
 async def test_while_the_secret_is_rotated_both_are_good_for_a_day_then_only_the_new_one(house):
@@ -223,9 +238,10 @@ async def test_a_letter_about_an_invoice_whose_making_is_not_written_down_waits_
         if event.next_attempt_at is None:
             break
         pauses.append(event.next_attempt_at - house.clock.now())
-        house.clock.advance(pauses[-1])
-        assert await retry_waiting_events(house.desk) == 1
-        await house.work_off()
+        house.clock.advance(pauses[-1] - timedelta(seconds=1))
+        assert await house.apply_letters() == 0
+        house.clock.advance(timedelta(seconds=1))
+        assert await house.apply_letters() == 1
     assert pauses == sorted(pauses)
     assert event.state is EventState.FAILED
     assert event.reason
@@ -250,8 +266,7 @@ async def test_while_stripe_is_away_a_letter_waits_and_then_has_its_effect(house
     [event] = await house.inbox()
     assert event.state is EventState.WAITING
     house.clock.advance(timedelta(minutes=2))
-    assert await retry_waiting_events(house.desk) == 1
-    await house.work_off()
+    assert await house.apply_letters() == 1
     assert (await house.inbox())[0].state is EventState.APPLIED
 
 
@@ -263,22 +278,29 @@ async def test_with_a_revoked_key_letters_wait_without_giving_up_until_it_is_rep
     await house.work_off()
     for _ in range(15):
         house.clock.advance(timedelta(hours=7))
-        await retry_waiting_events(house.desk)
         await house.work_off()
     assert (await house.inbox())[0].state is EventState.WAITING
     await replace_key(house.desk, ADA, app.id, SecretStr(house.key))
-    assert await retry_waiting_events(house.desk) == 1
-    await house.work_off()
+    assert await house.apply_letters() == 1
     assert (await house.inbox())[0].state is EventState.APPLIED
 
 
-async def test_a_letter_whose_job_got_lost_is_found_by_the_sweep(house):
+async def test_a_letter_that_nobody_finished_is_still_due_for_the_next_one(house, monkeypatch):
     app = await with_webhook(house)
+    begun = asyncio.Event()
+
+    async def endless(letter):
+        begun.set()
+        await asyncio.sleep(3600)
+
     await post(house, app, letter())
-    house.jobs.waiting.clear()
-    house.clock.advance(timedelta(minutes=2))
-    assert await retry_waiting_events(house.desk) == 1
-    await house.work_off()
+    with monkeypatch.context() as patched:
+        patched.setattr(apply, "HANDLERS", {**apply.HANDLERS, "customer.updated": endless})
+        task = asyncio.create_task(house.apply_letters())
+        await begun.wait()
+        task.cancel()
+        await asyncio.wait([task])
+    assert await house.apply_letters() == 1
     assert (await house.inbox())[0].state is EventState.IGNORED
 
 
@@ -296,7 +318,6 @@ async def test_a_letter_that_our_own_fault_stops_waits_and_in_the_end_says_it_fa
     assert "KeyError" in (event.reason or "")
     for _ in range(12):
         house.clock.advance(timedelta(hours=7))
-        await retry_waiting_events(house.desk)
         await house.work_off()
     assert (await house.inbox())[0].state is EventState.FAILED
 

@@ -6,7 +6,7 @@ from dashboard.api.bodies import read_body
 from dashboard.api.shapes import UlidAnyCase, reply
 from dashboard.api.v1.base import NAMESPACE_ID
 from dashboard.backend import running
-from dashboard.stripe_app.webhooks import LARGEST_BODY, receive_webhook
+from dashboard.stripe_app.webhooks import LARGEST_BODY
 
 router = APIRouter(tags=["Apps"])
 
@@ -15,5 +15,5 @@ router = APIRouter(tags=["Apps"])
 async def receive_stripe_webhook(app_id: UlidAnyCase, request: Request) -> Response:
     """Files the event and thanks for it; applying it comes later."""
     body = await read_body(request, LARGEST_BODY)
-    receipt = await receive_webhook(running().stripe, app_id, body, request.headers.get("stripe-signature"))
+    receipt = await running().stripe.letterbox.receive(app_id, body, request.headers.get("stripe-signature"))
     return reply({"namespaceId": NAMESPACE_ID, "appId": receipt.app_id, "message": receipt.message})

@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-QueueName = Literal["people", "invoices", "events", "background"]
+QueueName = Literal["people", "invoices", "background"]
 
-RUNS_AT_ONCE: dict[QueueName, int] = {"people": 20, "invoices": 20, "events": 20, "background": 10}
+RUNS_AT_ONCE: dict[QueueName, int] = {"people": 20, "invoices": 20, "background": 10}
 """The queues, with how many runs of each one worker carries at the same time.
 
 They keep kinds of work from standing in each other's way: what a person waits for, invoices on their way to Stripe,
-letters from Stripe, everything else.
+everything else.
 """
 
 JobFunction = Callable[..., Awaitable[None]]
