@@ -27,6 +27,8 @@ from dashboard.stripe_app.gateway import Gateways
 from dashboard.stripe_app.plug import StripePlug
 from dashboard.subscriptions.service import SubscriptionDesk
 from dashboard.usage.archive import EventArchive
+from dashboard.usage.clickhouse import open_clickhouse
+from dashboard.usage.clickhouse_event_store import ClickHouseEventStore
 from dashboard.usage.event_schema import EVENT_FILE_PRAGMAS
 from dashboard.usage.event_store import EventStore
 from dashboard.usage.service import define_missing_meters
@@ -49,7 +51,8 @@ class Backend:
     database: Database
     secrets: SecretBox
     event_store: EventStore
-    event_archive: EventArchive
+    event_archive: EventArchive | None
+    """None where no month is ever taken out of the event store (ClickHouse)."""
     jobs: Jobs
     stripe: StripeDesk
     billing: BillingDesk
@@ -91,8 +94,7 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
         stripe = _stripe_desk(settings, database, secrets, limiter, locks)
         closing.push_async_callback(stripe.gateways.close)
         closing.push_async_callback(stripe.letterbox.close)
-        events = _events_database(settings, database, closing)
-        event_store = await _event_store(events, closing)
+        event_store, event_archive = await _event_store(settings, database, locks, closing)
         billing = BillingDesk(database, StripePlug(stripe), event_store, locks)
         backend = Backend(
             settings=settings,
@@ -101,7 +103,7 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
             database=database,
             secrets=secrets,
             event_store=event_store,
-            event_archive=EventArchive(events, settings.data_dir / "archive"),
+            event_archive=event_archive,
             jobs=jobs,
             stripe=stripe,
             billing=billing,
@@ -154,8 +156,15 @@ def _events_database(settings: Settings, database: Database, closing: AsyncExitS
     return events
 
 
-async def _event_store(events: Database, closing: AsyncExitStack) -> EventStore:
-    store = SqlEventStore(events)
-    await store.prepare()
+async def _event_store(
+    settings: Settings, database: Database, locks: Locks, closing: AsyncExitStack
+) -> tuple[EventStore, EventArchive | None]:
+    if settings.events_url is not None:
+        clickhouse = await asyncio.to_thread(open_clickhouse, settings.events_url)
+        store, archive = ClickHouseEventStore(clickhouse, database.clock, locks), None
+    else:
+        events = _events_database(settings, database, closing)
+        store, archive = SqlEventStore(events), EventArchive(events, settings.data_dir / "archive")
     closing.push_async_callback(store.close)
-    return store
+    await store.prepare()
+    return store, archive

@@ -19,6 +19,10 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         default=None, description="`postgresql://…` for scale-out; unset: SQLite in the data dir."
     )
+    events_url: str | None = Field(
+        default=None,
+        description="`clickhouse://user:password@host:8123/database` for usage events; unset: beside the other tables.",
+    )
     redis_url: str | None = Field(
         default=None, description="Set: screen state and live news travel between web processes."
     )

@@ -9,7 +9,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -109,3 +111,28 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@dataclass(frozen=True)
+class Chdb:
+    """ClickHouse's engine in this process, which can have only one of it, over one folder."""
+
+    library: Any
+    folder: str
+
+    def connect(self, **more: Any) -> Any:
+        """A client of `clickhouse-connect`."""
+        return self.library.get_client(interface="chdb", path=self.folder, **more)
+
+
+@pytest.fixture(scope="session")
+def chdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chdb]:
+    """It is large (more than 500 MB), so it is a dependency group of its own; without it these tests are skipped."""
+    missing = "chDB is not installed: `uv run --group clickhouse pytest` has it"
+    pytest.importorskip("chdb", reason=missing)
+    library = pytest.importorskip("clickhouse_connect", reason=missing)
+    engine = Chdb(library, str(tmp_path_factory.mktemp("clickhouse")))
+    # While one client is open, the engine stays.
+    first = engine.connect()
+    yield engine
+    first.close()

@@ -10,6 +10,8 @@ from dashboard.backend import Backend, open_backend
 from dashboard.billing.usage_needed import UsageNotInvoiced
 from dashboard.settings import Settings
 from dashboard.starting.commands import prepared_settings
+from dashboard.usage.archive import EventArchive
+from dashboard.usage.errors import NoArchiveHere
 from dashboard.usage.months import month_from_text, month_of, month_text
 
 KEPT_MONTHS = 13
@@ -32,9 +34,10 @@ def archive(before: str | None) -> None:
 
     async def run(backend: Backend) -> None:
         month = month_from_text(before) if before else month_of(backend.clock.now()) - KEPT_MONTHS
-        done = await backend.event_archive.archive_before(month, UsageNotInvoiced(backend.database))
+        kept = archive_of(backend)
+        done = await kept.archive_before(month, UsageNotInvoiced(backend.database))
         for one in done:
-            click.echo(f"{one.month}: {one.events} events in {backend.event_archive.folder / one.file}")
+            click.echo(f"{one.month}: {one.events} events in {kept.folder / one.file}")
         if not done:
             click.echo(f"There are no events before {month_text(month)}.")
 
@@ -47,7 +50,7 @@ def restore(month: str) -> None:
     """Bring an archived MONTH back into the database. Its files stay where they are."""
 
     async def run(backend: Backend) -> None:
-        count = await backend.event_archive.restore(month_from_text(month))
+        count = await archive_of(backend).restore(month_from_text(month))
         click.echo(f"{month}: {count} events are back.")
 
     _with_backend(run)
@@ -58,11 +61,18 @@ def list_archived() -> None:
     """Say which months are archived, and in which files."""
 
     async def run(backend: Backend) -> None:
-        for one in await backend.event_archive.archived():
+        for one in await archive_of(backend).archived():
             unfinished = "" if one.removed else " (not finished: run archive again)"
             click.echo(f"{one.month}: {one.events} events in {one.file}{unfinished}")
 
     _with_backend(run)
+
+
+def archive_of(backend: Backend) -> EventArchive:
+    """The archive of usage events. Raises NoArchiveHere where they are in ClickHouse."""
+    if backend.event_archive is None:
+        raise NoArchiveHere("Usage events are in ClickHouse, and months stay there.")
+    return backend.event_archive
 
 
 def _with_backend(run: Callable[[Backend], Awaitable[Answer]]) -> Answer:

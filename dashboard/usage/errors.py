@@ -41,6 +41,13 @@ class MonthArchived(Conflict):
     code = "month_archived"
 
 
+class NoArchiveHere(Conflict):
+    """The event store is one that no month is taken out of."""
+
+    code = "no_archive_here"
+    remedy = "Let ClickHouse move old data to cheaper disks (`TTL … TO VOLUME`); a TTL that deletes changes invoices."
+
+
 class UsageStillNeeded(Conflict):
     code = "usage_still_needed"
     remedy = "Archive it once what needs it is invoiced."

@@ -10,6 +10,9 @@ from dashboard.usage.taking import Taker
 from dashboard.usage.times import microseconds, moment
 from dashboard.usage.views import EventFilter, StoredEvent, UsageEvent
 
+EVENTS_PER_COMMIT = 5_000
+"""So many events of different requests share a commit."""
+
 EVENT_COLUMNS = "seq, event_id, source, type, subject, time, data, ingested_at"
 
 

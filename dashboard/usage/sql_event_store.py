@@ -11,6 +11,7 @@ from dashboard.usage.errors import MeterFilling, MonthArchived
 from dashboard.usage.event_query import MeterReader
 from dashboard.usage.event_rows import (
     EVENT_COLUMNS,
+    EVENTS_PER_COMMIT,
     ValueRow,
     event_conditions,
     event_rows,
@@ -33,7 +34,6 @@ from dashboard.usage.sql import Sql
 from dashboard.usage.times import DAY, microseconds
 from dashboard.usage.views import EventFilter, Measurement, MeterQuery, StoredEvent, UsageEvent
 
-EVENTS_PER_COMMIT = 5_000
 FILL_CHUNK = 5_000
 
 

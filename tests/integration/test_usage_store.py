@@ -10,25 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboard.kit.database import Database
 from dashboard.usage.errors import QueryInvalid
 from dashboard.usage.event_store import MeterDefinition
-from dashboard.usage.sql_event_store import SqlEventStore
 from dashboard.usage.views import Aggregation, EventFilter, MeterQuery, UsageEvent, Window
+from tests.event_stores import clickhouse as clickhouse
+from tests.event_stores import store as store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 RUNS = itertools.count()
 AMOUNTS = st.decimals(-(10**13), 10**13, allow_nan=False, places=9).map(str)
-
-
-@pytest.fixture
-async def store(database_url):
-    database = Database(database_url)
-    store = SqlEventStore(database)
-    await store.prepare()
-    yield store
-    await store.close()
-    await database.close()
 
 
 def meter(aggregation=Aggregation.SUM, value="$.tokens", **group_by) -> MeterDefinition:

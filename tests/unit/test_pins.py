@@ -1,3 +1,4 @@
+import itertools
 import re
 import tomllib
 
@@ -16,7 +17,8 @@ def name_of(requirement: str) -> str:
 def test_everything_the_project_asks_for_by_name_is_pinned_to_one_version():
     asked = [
         *PROJECT["project"]["dependencies"],
-        *PROJECT["dependency-groups"]["dev"],
+        *itertools.chain(*PROJECT["project"]["optional-dependencies"].values()),
+        *itertools.chain(*PROJECT["dependency-groups"].values()),
         *PROJECT["build-system"]["requires"],
     ]
     pinned = {name_of(pin) for pin in PINS}
