@@ -41,12 +41,14 @@ async def ready_app_ids(session: AsyncSession) -> list[str]:
     return list(await session.scalars(query))
 
 
-async def expect_news(work: Work, app_id: str) -> None:
+async def expect_news(work: Work, app: StripeAppRow) -> None:
     """Something was begun that Stripe will soon tell about: an app that polls asks at once, and then more often."""
+    if app.delivery != Delivery.POLLING:
+        return
     await work.session.execute(
         update(StripeAppRow)
         .where(
-            col(StripeAppRow.id) == app_id,
+            col(StripeAppRow.id) == app.id,
             col(StripeAppRow.delivery) == Delivery.POLLING,
             col(StripeAppRow.next_poll_at) > work.now,
         )

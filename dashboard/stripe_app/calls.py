@@ -26,6 +26,10 @@ Json = dict[str, Any]
 INTENDED, ANSWERED, REFUSED = "intended", "answered", "refused"
 
 
+def _nothing(_work: Work) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """One step for one subject. The same subject, step and revision is the same wish, and is fulfilled once."""
@@ -43,13 +47,15 @@ async def once(
     look: Callable[[], Awaitable[Json | None]],
     call: Callable[[str], Awaitable[Json]],
     record: Callable[[Work, Json], Awaitable[None]],
+    intend: Callable[[Work], None] = _nothing,
 ) -> Json:
     """Makes `call` (given its idempotency key) unless `look` finds it already done; `record` writes what it means.
 
-    `look` is asked only after an earlier try whose outcome is unknown. The answer and `record` are one transaction.
+    `look` is asked only after an earlier try whose outcome is unknown. The answer and `record` are one transaction, so
+    are the intent and what `intend` adds to it.
     Raises what `call` raises; the intent then waits for the next try.
     """
-    row, is_first_try = await _begin(database, intent)
+    row, is_first_try = await _begin(database, intent, intend)
     answer = None if is_first_try else await look()
     if answer is None:
         try:
@@ -63,8 +69,9 @@ async def once(
             raise
     async with database.transaction(SYSTEM) as work:
         await record(work, answer)
-        kept = await work.session.get_one(StripeCallRow, row.id)
-        kept.state, kept.answer_id, kept.problem, kept.updated_at = ANSWERED, answer.get("id"), None, work.now
+        # As the intent was written; nobody else has business with it.
+        work.session.add(row)
+        row.state, row.answer_id, row.problem, row.updated_at = ANSWERED, answer.get("id"), None, work.now
     return answer
 
 
@@ -99,16 +106,19 @@ async def answered_count(session: AsyncSession, subject: str, step: str, revisio
     return await session.scalar(query) or 0
 
 
-async def _begin(database: Database, intent: Intent) -> tuple[StripeCallRow, bool]:
+async def _begin(database: Database, intent: Intent, intend: Callable[[Work], None]) -> tuple[StripeCallRow, bool]:
     try:
-        return await _write_intent(database, intent)
+        return await _write_intent(database, intent, intend)
     except IntegrityError:
         # Somebody else wished the same in the same moment; now their row is there to be found.
-        return await _write_intent(database, intent)
+        return await _write_intent(database, intent, intend)
 
 
-async def _write_intent(database: Database, intent: Intent) -> tuple[StripeCallRow, bool]:
+async def _write_intent(
+    database: Database, intent: Intent, intend: Callable[[Work], None]
+) -> tuple[StripeCallRow, bool]:
     async with database.transaction(SYSTEM) as work:
+        intend(work)
         query = select(StripeCallRow).where(
             col(StripeCallRow.subject) == intent.subject,
             col(StripeCallRow.step) == intent.step,

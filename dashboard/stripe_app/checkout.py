@@ -53,7 +53,7 @@ async def create_checkout_session(desk: StripeDesk, actor: Actor, request: Creat
             expires_at=moment(answer.get("expires_at")),
         )
         work.session.add(row)
-        await expect_news(work, app_id)
+        await expect_news(work, app)
         work.audit("checkout_session.created", "customer", customer.id, session_id=answer["id"])
         work.changed(f"customers/{customer.id}")
     return _view(row.id, app_id, customer.id, answer, dict(request.metadata))

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from dashboard.kit.crypto import SecretBox
 from dashboard.kit.database import STRIPE, Database
 from dashboard.kit.locks import Locks
@@ -22,6 +24,23 @@ from dashboard.stripe_app.views import AppState
 from dashboard.stripe_app.webhooks import Letterbox
 
 WRITER_WAIT_SECONDS = 60.0
+
+
+async def usable_app(session: AsyncSession, app_id: str) -> StripeAppRow:
+    """The row of an app that may be used now.
+
+    Raises StripeAppNotFound, StripeAppDeleted, StripeAppNotReady, StripeUnauthorized.
+    """
+    row = await session.get(StripeAppRow, app_id)
+    if row is None or row.state == AppState.INSTALLING:
+        raise StripeAppNotFound(f"There is no Stripe app {app_id}.")
+    if row.deleted_at is not None:
+        raise StripeAppDeleted("This Stripe app was uninstalled.")
+    if row.state == AppState.UNINSTALLING:
+        raise StripeAppNotReady("This Stripe app is being uninstalled.")
+    if row.state == AppState.UNAUTHORIZED:
+        raise StripeUnauthorized(row.status_reason or "Stripe no longer accepts this API key.", http_status=401)
+    return row
 
 
 @dataclass(slots=True)
@@ -72,18 +91,9 @@ class StripeDesk:
             raise
 
     async def app_row(self, app_id: str) -> StripeAppRow:
-        """The row of an app that may be used now."""
+        """The row of an app that may be used now. Raises what `usable_app` raises."""
         async with self.database.read() as session:
-            row = await session.get(StripeAppRow, app_id)
-        if row is None or row.state == AppState.INSTALLING:
-            raise StripeAppNotFound(f"There is no Stripe app {app_id}.")
-        if row.deleted_at is not None:
-            raise StripeAppDeleted("This Stripe app was uninstalled.")
-        if row.state == AppState.UNINSTALLING:
-            raise StripeAppNotReady("This Stripe app is being uninstalled.")
-        if row.state == AppState.UNAUTHORIZED:
-            raise StripeUnauthorized(row.status_reason or "Stripe no longer accepts this API key.", http_status=401)
-        return row
+            return await usable_app(session, app_id)
 
     def gateway_of(self, row: StripeAppRow, *, priority: int = BACKGROUND) -> Gateway:
         """A gateway with the row's own key, whatever its state."""

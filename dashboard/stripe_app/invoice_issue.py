@@ -65,7 +65,7 @@ async def _guard_pennies(job: InvoiceJob, gateway: Gateway) -> None:
         return
     # Somebody edited the draft in Stripe. Our own lines are put right once; what others added is theirs to keep.
     product_ids = await ensure_products(job.desk, gateway, job.app.id, job.draft.products())
-    await bring_lines_in_line(job.desk, gateway, job.row, job.draft, product_ids)
+    await bring_lines_in_line(job, gateway, product_ids)
     lines = await _read_all_lines(job, gateway)
     await read_job_again(job, gateway)
     if _before_tax(job) != job.draft.minor_total + _foreign_total(lines):
@@ -140,7 +140,7 @@ async def _finalize(job: InvoiceJob, gateway: Gateway) -> None:
     async def record(work: Work, answer: Json) -> None:
         row = await work.session.get_one(StripeInvoiceRow, job.invoice.id)
         note_answer(work, row, answer)
-        await expect_news(work, job.app.id)
+        await expect_news(work, job.app)
         job.row = row
 
     intent = Intent(job.app.id, job.invoice.id, "finalize", f"{job.stripe_id}-{job.row.syncs}")

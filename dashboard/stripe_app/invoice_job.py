@@ -6,14 +6,14 @@ from typing import Any
 
 from dashboard.billing.views import ExternalInvoice, Invoice
 from dashboard.kit.database import SYSTEM
-from dashboard.stripe_app.desk import StripeDesk
+from dashboard.stripe_app.desk import StripeDesk, usable_app
 from dashboard.stripe_app.errors import NoStripeCustomer, StripeCustomerUnusable, StripePermissionMissing
 from dashboard.stripe_app.gateway import Gateway
-from dashboard.stripe_app.invoice_rows import external_view, note_answer
+from dashboard.stripe_app.invoice_rows import external_view, note_answer, replace_notes
 from dashboard.stripe_app.links import link_row_of
 from dashboard.stripe_app.tables import StripeAppRow, StripeCustomerLinkRow, StripeInvoiceRow
 from dashboard.stripe_app.tax import tax_settings
-from dashboard.stripe_app.to_stripe import Draft, Party, draft_of
+from dashboard.stripe_app.to_stripe import DRAFT_NOTES, Draft, Party, draft_of
 
 Json = dict[str, Any]
 
@@ -43,6 +43,15 @@ class InvoiceJob:
         async with self.desk.database.read() as session:
             self.row = await session.get_one(StripeInvoiceRow, self.invoice.id)
 
+    def note_sent(self, row: StripeInvoiceRow) -> None:
+        """Writes into `row`, as it is read for that, that Stripe's draft is what it should be."""
+        row.sent_revision, row.sent_lines = self.draft.revision, self.draft.lines_revision
+        row.syncs += 1
+        wanted = {line.key for line in self.draft.lines}
+        row.line_ids = {key: line_id for key, line_id in row.line_ids.items() if key in wanted}
+        replace_notes(row, DRAFT_NOTES, self.draft.notes)
+        self.row = row
+
     def external(self) -> ExternalInvoice:
         view = external_view(self.row, self.app)
         assert view is not None
@@ -50,8 +59,9 @@ class InvoiceJob:
 
 
 async def open_job(desk: StripeDesk, invoice: Invoice) -> InvoiceJob:
-    app = await _app_that_knows_its_tax(desk, invoice)
+    """Reads all that is known of an invoice at Stripe. Its row may be new and not stored yet."""
     async with desk.database.read() as session:
+        app = await usable_app(session, invoice.app_id or "")
         link = await link_row_of(session, app.id, invoice.customer_id)
         row = await session.get(StripeInvoiceRow, invoice.id)
     if link is None:
@@ -60,22 +70,15 @@ async def open_job(desk: StripeDesk, invoice: Invoice) -> InvoiceJob:
         raise StripeCustomerUnusable(
             "The linked customer was deleted in Stripe.", remedy="Unlink it, then link or create another."
         )
-    row = row or await _new_row(desk, app, invoice)
+    app = await _knowing_its_tax(desk, app, invoice)
+    row = row or StripeInvoiceRow(
+        invoice_id=invoice.id, app_id=app.id, customer_id=invoice.customer_id, created_at=desk.database.clock.now()
+    )
     return InvoiceJob(desk, invoice, app, link, row, current_draft(invoice, app, link, row))
 
 
-async def _new_row(desk: StripeDesk, app: StripeAppRow, invoice: Invoice) -> StripeInvoiceRow:
-    async with desk.database.transaction(SYSTEM) as work:
-        row = StripeInvoiceRow(
-            invoice_id=invoice.id, app_id=app.id, customer_id=invoice.customer_id, created_at=work.now
-        )
-        work.session.add(row)
-    return row
-
-
-async def _app_that_knows_its_tax(desk: StripeDesk, invoice: Invoice) -> StripeAppRow:
+async def _knowing_its_tax(desk: StripeDesk, app: StripeAppRow, invoice: Invoice) -> StripeAppRow:
     """The account's default tax behaviour decides for lines that name none, so it has to be known before the first."""
-    app = await desk.app_row(invoice.app_id or "")
     if app.tax_settings is None and invoice.workflow is not None and invoice.workflow.tax_enabled:
         with suppress(StripePermissionMissing):
             await tax_settings(desk, app.id)

@@ -1,13 +1,14 @@
 """From the lines Stripe has to the lines it should have, in at most one call each of remove, update and add."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from dashboard.kit.database import SYSTEM, Work
 from dashboard.stripe_app.calls import Intent, content_hash, has_begun, once
-from dashboard.stripe_app.desk import StripeDesk
 from dashboard.stripe_app.draft_lines import METADATA_LINE, METADATA_PRINT, DraftLine
 from dashboard.stripe_app.gateway import Gateway
+from dashboard.stripe_app.invoice_job import InvoiceJob
 from dashboard.stripe_app.invoice_rows import is_ours, note_answer, note_lines
 from dashboard.stripe_app.tables import StripeInvoiceRow
 from dashboard.stripe_app.to_stripe import Draft
@@ -61,62 +62,60 @@ def _differs(theirs: Json, ours: DraftLine) -> bool:
 
 
 async def bring_lines_in_line(
-    desk: StripeDesk, gateway: Gateway, row: StripeInvoiceRow, draft: Draft, product_ids: dict[str, str]
+    job: InvoiceJob, gateway: Gateway, product_ids: dict[str, str], *, is_empty: bool = False
 ) -> None:
-    """Sends the difference. A draft that never had lines is filled without looking; any other is looked at first."""
-    async with desk.database.read() as session:
-        began = await has_begun(session, row.invoice_id, ADD)
-    theirs = await _read_lines(desk, gateway, row) if began else []
-    missing = difference(draft, theirs)
-    sender = _Sender(desk, gateway, row, draft.currency, product_ids)
-    await sender.remove(missing.remove)
-    await sender.update(missing.update)
-    await sender.add(missing.add)
+    """Sends the difference. A draft that never had lines, or was made just now (`is_empty`), is filled without looking;
+    any other is looked at first."""
+    theirs = await _read_lines(job, gateway) if not is_empty and await _was_filled(job) else []
+    missing = difference(job.draft, theirs)
+
+    def params(line: DraftLine) -> Json:
+        return line.params(job.draft.currency, product_ids)
+
+    steps = (
+        (REMOVE, gateway.remove_lines, list(missing.remove)),
+        (UPDATE, gateway.update_lines, [{"id": line_id, **params(line)} for line_id, line in missing.update]),
+        (ADD, gateway.add_lines, [params(line) for line in missing.add]),
+    )
+    wanted = [step for step in steps if step[2]]
+    for step in wanted:
+        await _send(job, *step, is_last=step is wanted[-1])
 
 
-async def _read_lines(desk: StripeDesk, gateway: Gateway, row: StripeInvoiceRow) -> list[Json]:
-    lines = await gateway.invoice_lines(row.stripe_invoice_id or "")
-    async with desk.database.transaction(SYSTEM) as work:
-        note_lines(await work.session.get_one(StripeInvoiceRow, row.invoice_id), lines)
+async def _was_filled(job: InvoiceJob) -> bool:
+    async with job.desk.database.read() as session:
+        return await has_begun(session, job.invoice.id, ADD)
+
+
+async def _read_lines(job: InvoiceJob, gateway: Gateway) -> list[Json]:
+    lines = await gateway.invoice_lines(job.stripe_id)
+    async with job.desk.database.transaction(SYSTEM) as work:
+        note_lines(await work.session.get_one(StripeInvoiceRow, job.invoice.id), lines)
     return lines
 
 
-@dataclass(frozen=True, slots=True)
-class _Sender:
-    desk: StripeDesk
-    gateway: Gateway
-    row: StripeInvoiceRow
-    currency: str
-    product_ids: dict[str, str]
+async def _send(
+    job: InvoiceJob,
+    step: str,
+    send: Callable[[str, list[Any], str], Awaitable[Json]],
+    content: list[Any],
+    *,
+    is_last: bool,
+) -> None:
+    async def look() -> Json | None:
+        # The difference was taken from what Stripe has now, so an earlier try of this very call did not arrive.
+        return None
 
-    async def add(self, lines: tuple[DraftLine, ...]) -> None:
-        params = [line.params(self.currency, self.product_ids) for line in lines]
-        if params:
-            await self._once(ADD, params, lambda key: self.gateway.add_lines(self._id, params, key))
+    async def call(key: str) -> Json:
+        return await send(job.stripe_id, content, key)
 
-    async def update(self, lines: tuple[tuple[str, DraftLine], ...]) -> None:
-        params = [{"id": line_id, **line.params(self.currency, self.product_ids)} for line_id, line in lines]
-        if params:
-            await self._once(UPDATE, params, lambda key: self.gateway.update_lines(self._id, params, key))
+    async def record(work: Work, answer: Json) -> None:
+        row = await work.session.get_one(StripeInvoiceRow, job.invoice.id)
+        note_answer(work, row, answer)
+        if is_last and row.sent_header == job.draft.header:
+            job.note_sent(row)
 
-    async def remove(self, line_ids: tuple[str, ...]) -> None:
-        if line_ids:
-            ids = list(line_ids)
-            await self._once(REMOVE, ids, lambda key: self.gateway.remove_lines(self._id, ids, key))
-
-    @property
-    def _id(self) -> str:
-        return self.row.stripe_invoice_id or ""
-
-    async def _once(self, step: str, content: Any, call: Any) -> None:
-        async def look() -> Json | None:
-            # The difference was taken from what Stripe has now, so an earlier try of this very call did not arrive.
-            return None
-
-        async def record(work: Work, answer: Json) -> None:
-            note_answer(work, await work.session.get_one(StripeInvoiceRow, self.row.invoice_id), answer)
-
-        # The count of finished syncs sets two equal differences at different times apart.
-        revision = f"{self._id}-{self.row.syncs}-{content_hash(content)}"
-        intent = Intent(self.row.app_id, self.row.invoice_id, step, revision)
-        await once(self.desk.database, intent, look=look, call=call, record=record)
+    # The count of finished syncs sets two equal differences at different times apart.
+    revision = f"{job.stripe_id}-{job.row.syncs}-{content_hash(content)}"
+    intent = Intent(job.app.id, job.invoice.id, step, revision)
+    await once(job.desk.database, intent, look=look, call=call, record=record)

@@ -3,6 +3,8 @@
 from contextlib import suppress
 from typing import Any
 
+from sqlalchemy import inspect
+
 from dashboard.billing.views import ExternalInvoice, Invoice
 from dashboard.kit.database import SYSTEM, Work
 from dashboard.stripe_app.calls import Intent, once
@@ -12,10 +14,10 @@ from dashboard.stripe_app.gateway import Gateway
 from dashboard.stripe_app.gateway_calls import BACKGROUND
 from dashboard.stripe_app.invoice_job import InvoiceJob, open_job, read_job_again
 from dashboard.stripe_app.invoice_lines import bring_lines_in_line
-from dashboard.stripe_app.invoice_rows import forget_invoice, note_answer, replace_notes
+from dashboard.stripe_app.invoice_rows import forget_invoice, note_answer
 from dashboard.stripe_app.products import ensure_products, forget_products
 from dashboard.stripe_app.tables import StripeInvoiceRow
-from dashboard.stripe_app.to_stripe import DRAFT_NOTES, METADATA_INVOICE
+from dashboard.stripe_app.to_stripe import METADATA_INVOICE
 
 Json = dict[str, Any]
 CREATE_ONLY = ("customer", "currency")
@@ -43,20 +45,23 @@ async def bring_draft_in_line(job: InvoiceJob, gateway: Gateway) -> None:
             if not await _is_past_draft_at_stripe(job, gateway):
                 raise
             return
-    await _note_synced(job)
+    if not job.is_synced:
+        async with job.desk.database.transaction(SYSTEM) as work:
+            job.note_sent(await work.session.get_one(StripeInvoiceRow, job.invoice.id))
 
 
 async def _sync_once(job: InvoiceJob, gateway: Gateway) -> None:
     if job.row.stripe_invoice_id is not None and job.row.sent_header.get("customer") != job.link.stripe_customer_id:
         await _start_over(job, gateway)
-    if job.row.stripe_invoice_id is None:
+    is_made_now = job.row.stripe_invoice_id is None
+    if is_made_now:
         await _create(job, gateway)
     # Stripe takes no untaxable lines on an invoice with automatic tax: tax goes off before lines change, on after.
     if not job.draft.automatic_tax:
         await _update_header(job, gateway)
     if job.row.sent_lines != job.draft.lines_revision:
         product_ids = await ensure_products(job.desk, gateway, job.app.id, job.draft.products())
-        await bring_lines_in_line(job.desk, gateway, job.row, job.draft, product_ids)
+        await bring_lines_in_line(job, gateway, product_ids, is_empty=is_made_now)
     if job.draft.automatic_tax:
         await _update_header(job, gateway)
 
@@ -64,6 +69,10 @@ async def _sync_once(job: InvoiceJob, gateway: Gateway) -> None:
 async def _create(job: InvoiceJob, gateway: Gateway) -> None:
     params = {name: value for name, value in job.draft.header.items() if value not in ("", [])}
     params |= {"auto_advance": False, "pending_invoice_items_behavior": "exclude"}
+
+    def intend(work: Work) -> None:
+        if inspect(job.row).transient:
+            work.session.add(job.row)
 
     async def look() -> Json | None:
         drafts = await gateway.customer_drafts(job.link.stripe_customer_id)
@@ -79,7 +88,7 @@ async def _create(job: InvoiceJob, gateway: Gateway) -> None:
         job.row = row
 
     intent = Intent(job.app.id, job.invoice.id, "create", f"{job.row.syncs}-{job.link.stripe_customer_id}")
-    await once(job.desk.database, intent, look=look, call=call, record=record)
+    await once(job.desk.database, intent, intend=intend, look=look, call=call, record=record)
 
 
 async def _update_header(job: InvoiceJob, gateway: Gateway) -> None:
@@ -108,17 +117,6 @@ async def _update_header(job: InvoiceJob, gateway: Gateway) -> None:
 
     intent = Intent(job.app.id, job.invoice.id, "update", f"{job.row.syncs}-{job.draft.revision}")
     await once(job.desk.database, intent, look=look, call=call, record=record)
-
-
-async def _note_synced(job: InvoiceJob) -> None:
-    async with job.desk.database.transaction(SYSTEM) as work:
-        row = await work.session.get_one(StripeInvoiceRow, job.invoice.id)
-        row.sent_revision, row.sent_lines = job.draft.revision, job.draft.lines_revision
-        row.syncs += 1
-        wanted = {line.key for line in job.draft.lines}
-        row.line_ids = {key: line_id for key, line_id in row.line_ids.items() if key in wanted}
-        replace_notes(row, DRAFT_NOTES, job.draft.notes)
-        job.row = row
 
 
 # When Stripe is not as we left it
