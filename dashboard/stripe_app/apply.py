@@ -88,7 +88,7 @@ async def apply_bundle(desk: StripeDesk, bundle: Bundle) -> bool:
     async with _in_hand(desk, bundle) as ours:
         left = list(bundle.event_ids)
         # Each is asked for anew: one reading may have settled several.
-        while ours and (row := await _first_due(desk, left)) is not None:
+        while ours and left and (row := await _first_due(desk, left)) is not None:
             left.remove(row.id)
             await _apply(desk, row, tuple(left))
     return ours

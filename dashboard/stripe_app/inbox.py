@@ -29,6 +29,7 @@ LAG = Histogram(
 DUE = "stripe_events/due"
 """The topic of news for those who apply letters: one is due now."""
 WEBHOOK, POLL = "webhook", "poll"
+AT_A_LOOK = 200
 GIVE_UP_AFTER = 12
 _FIRST_PAUSE = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(hours=6)
@@ -137,16 +138,14 @@ async def file_delivered(database: Database, delivered: Sequence[Delivered]) -> 
     return answers
 
 
-async def due_letters(
-    session: AsyncSession, now: datetime, *, without: Collection[str] = (), limit: int = 200
-) -> list[Bundle]:
-    """The longest known letters whose turn it is, at most `limit`, those of `without` (our ids) left out."""
+async def due_letters(session: AsyncSession, now: datetime, *, without: Collection[str] = ()) -> list[Bundle]:
+    """The longest known letters whose turn it is, at most `AT_A_LOOK`, those of `without` (our ids) left out."""
     about = func.coalesce(_invoice_named_by_payload(), col(StripeEventRow.object_id), col(StripeEventRow.id))
     query = select(col(StripeEventRow.id), col(StripeEventRow.app_id), about).where(is_due(now))
     if without:
         query = query.where(col(StripeEventRow.id).not_in(without))
     bundles: dict[tuple[str, str], list[str]] = {}
-    for id_, app_id, thing in await session.execute(query.order_by(col(StripeEventRow.id)).limit(limit)):
+    for id_, app_id, thing in await session.execute(query.order_by(col(StripeEventRow.id)).limit(AT_A_LOOK)):
         bundles.setdefault((app_id, thing), []).append(id_)
     return [Bundle(app_id, thing, tuple(ids)) for (app_id, thing), ids in bundles.items()]
 

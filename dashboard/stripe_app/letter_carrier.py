@@ -11,7 +11,7 @@ from collections import deque
 from dashboard.kit.changes import Subscription
 from dashboard.stripe_app.apply import apply_bundle
 from dashboard.stripe_app.desk import StripeDesk
-from dashboard.stripe_app.inbox import DUE, Bundle, due_letters
+from dashboard.stripe_app.inbox import AT_A_LOOK, DUE, Bundle, due_letters
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +27,8 @@ class LetterCarrier:
         self._desk = desk
         self._next: deque[Bundle] = deque()
         self._in_hand: dict[asyncio.Task[bool], Bundle] = {}
+        self._left_behind = False
+        """Whether there may be letters that are due and in nobody's hands."""
 
     async def run(self) -> None:
         """Until it is cancelled. What is being applied then has a few seconds to end; the rest is due again."""
@@ -49,15 +51,16 @@ class LetterCarrier:
             task = asyncio.create_task(apply_bundle(self._desk, bundle))
             self._in_hand[task] = bundle
             task.add_done_callback(lambda ended: self._ended(ended, news))
+        self._left_behind |= len(self._in_hand) >= AT_ONCE
 
     async def _due(self) -> list[Bundle]:
-        in_hand = list(self._in_hand.values())
-        known = [event_id for bundle in in_hand for event_id in bundle.event_ids]
-        busy = {(bundle.app_id, bundle.about) for bundle in in_hand}
+        known = [event_id for bundle in self._in_hand.values() for event_id in bundle.event_ids]
         async with self._desk.database.read() as session:
             found = await due_letters(session, self._desk.database.clock.now(), without=known)
-        # Somebody else may have begun meanwhile, but nobody here.
-        return [bundle for bundle in found if (bundle.app_id, bundle.about) not in busy]
+        busy = {(bundle.app_id, bundle.about) for bundle in self._in_hand.values()}
+        free = [bundle for bundle in found if (bundle.app_id, bundle.about) not in busy]
+        self._left_behind = len(free) < len(found) or sum(len(one.event_ids) for one in found) == AT_A_LOOK
+        return free
 
     def _ended(self, task: asyncio.Task[bool], news: Subscription) -> None:
         del self._in_hand[task]
@@ -65,8 +68,8 @@ class LetterCarrier:
             return
         if (fault := task.exception()) is not None:
             _log.error("letters could not be applied; they are tried again", exc_info=fault)
-        elif task.result():
-            # There is a free hand, and perhaps more about the same thing. (Of others' hands nothing is heard.)
+        elif task.result() and self._left_behind:
+            # (Of what others have in hand no end is heard: the next look sees it.)
             news.wake()
 
     async def _put_down(self) -> None:
