@@ -185,11 +185,13 @@ async def issues_of(session: AsyncSession, invoice_id: str) -> Issues:
     return tuple(issue_of(one) for one in await issue_rows(session, invoice_id))
 
 
-async def live_lines(session: AsyncSession, invoice_id: str) -> list[InvoiceLineRow]:
-    """The lines of an invoice that were not deleted, in the order they were made."""
+async def live_lines(session: AsyncSession, invoice_id: str, *, kind: str | None = None) -> list[InvoiceLineRow]:
+    """The lines of an invoice that were not deleted, in the order they were made; only those of a `kind`, if given."""
     statement = select(InvoiceLineRow).where(
         col(InvoiceLineRow.invoice_id) == invoice_id, col(InvoiceLineRow.deleted_at).is_(None)
     )
+    if kind is not None:
+        statement = statement.where(col(InvoiceLineRow.kind) == kind)
     return list(await session.scalars(statement.order_by(col(InvoiceLineRow.created_at), col(InvoiceLineRow.id))))
 
 
@@ -210,6 +212,8 @@ async def lines_with_details(session: AsyncSession, invoice_id: str) -> tuple[In
 
 async def detail_rows(session: AsyncSession, line_ids: Sequence[str]) -> dict[str, list[DetailLineRow]]:
     """Line id → its priced components in order."""
+    if not line_ids:
+        return {}
     statement = select(DetailLineRow).where(col(DetailLineRow.line_id).in_(line_ids))
     found: dict[str, list[DetailLineRow]] = {line_id: [] for line_id in line_ids}
     for row in await session.scalars(statement.order_by(col(DetailLineRow.line_id), col(DetailLineRow.position))):

@@ -19,7 +19,7 @@ from dashboard.billing.late_usage import (
     late_usage_of,
 )
 from dashboard.billing.line_rating import USAGE_KIND, priced_in, rate_usage, rated_lines_of
-from dashboard.billing.lines import add_up, family_of, rate_if_flat, store_rating
+from dashboard.billing.lines import add_up, family_of, store_rating
 from dashboard.billing.metering import MeteredLine, Unmeasurable, issue_of_line, metered_lines, quantities_so_far
 from dashboard.billing.rating.lines import RatedLine
 from dashboard.billing.tables import DetailLineRow, InvoiceLineRow, InvoiceRow
@@ -51,7 +51,7 @@ class Measured:
 async def measure(desk: BillingDesk, invoice: Invoice) -> Measured:
     """Asks the event store for every metered line and for periods invoiced lately, while no transaction is open."""
     async with desk.database.read() as session:
-        lines = [line for line in await live_lines(session, invoice.id) if line.kind == USAGE_KIND]
+        lines = await live_lines(session, invoice.id, kind=USAGE_KIND)
         before = await invoiced_periods(session, invoice, desk.database.clock.now())
         counted = await counted_so_far(session, [line.root_id for line in before])
         asked = await metered_lines(session, [*lines, *before])
@@ -73,27 +73,27 @@ async def measure(desk: BillingDesk, invoice: Invoice) -> Measured:
 
 
 async def fix_quantities(work: Work, row: InvoiceRow, measured: Measured) -> tuple[Issue, ...]:
-    """Writes the quantities into a locked draft and prices it. Answers the lines that cannot be priced.
+    """Writes the quantities into a locked draft and prices them. Answers the lines that cannot be priced.
 
+    Flat lines have had their price since they were made.
     Raises InvoicingAppError (transient) while an earlier piece of one of its lines is not fixed yet.
     """
     issues = list(measured.issues)
-    lines = await live_lines(work.session, row.id)
+    lines = await live_lines(work.session, row.id, kind=USAGE_KIND) if measured.quantities else []
     details = await detail_rows(work.session, [line.id for line in lines])
     for line in lines:
-        try:
-            if line.id in measured.quantities:
+        if line.id in measured.quantities:
+            try:
                 line.measured_with = measured.lines[line.id].measured_with
                 await _rate_metered(work.session, line, measured.quantities[line.id], details[line.id])
-            else:
-                await rate_if_flat(work.session, line, details[line.id])
-        except MeterdeskError as reason:
-            issues.append(issue_of_line(line.id, line.name, reason, CRITICAL))
+            except MeterdeskError as reason:
+                issues.append(issue_of_line(line.id, line.name, reason, CRITICAL))
     for late in measured.late:
         line = await correction_line(work, row, late)
         if line is not None:
             await _rate_metered(work.session, line, late.quantity)
-    add_up(row, await live_lines(work.session, row.id) if measured.late else lines)
+    if lines or measured.late:
+        add_up(row, await live_lines(work.session, row.id))
     row.quantities_fixed_at = None if issues else work.now
     return tuple(issues)
 
