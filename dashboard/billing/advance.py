@@ -117,6 +117,7 @@ async def _go_on(work: Work, row: InvoiceRow, issues: Issues) -> _Next:
             return _Todo(_WORK[status], invoice_of(row, issues, lines))
         to = next_state(status, Trigger.NEXT, await _facts(work, row, issues))
         if to is None:
+            refresh_attention(row, issues)
             return _rest(work, row, issues)
         change_status(work, row, to, Trigger.NEXT)
         if to in (S.DRAFT_SYNCING, S.ISSUING, S.DELETING) and row.sync_state != SyncState.SYNCED:

@@ -7,6 +7,7 @@ import pytest
 
 from dashboard.billing.errors import ActionFailed, CreditTooLarge
 from dashboard.billing.invoice_inputs import AddCharges, ChargeInput
+from dashboard.billing.invoice_list import InvoiceFilter, list_invoices
 from dashboard.billing.invoicing_app import ExternalNews, InvoicingAppError, Trouble
 from dashboard.billing.queries import (
     available_actions,
@@ -54,6 +55,17 @@ async def test_a_person_approves_where_the_profile_asks_for_it(house: House) -> 
     assert paid.status is S.PAID
     (approval,) = [step for step in paid.transitions if step.trigger == "approve"]
     assert (approval.actor_label, approval.to_status) == ("Ann", "draft.ready")
+
+
+async def test_a_draft_that_waits_for_approval_needs_attention_until_it_is_approved(house: House) -> None:
+    cast = await bring_cast(house.database, auto_advance=False)
+    draft = await house.advance((await draft_for(house.database, cast.acme, "10")).id)
+    async with house.database.read() as session:
+        (listed,) = (await list_invoices(session, InvoiceFilter(tab="needs_attention"))).items
+    assert (listed.id, listed.problem) == (draft.id, "Waits for somebody's approval.")
+    await house.act(draft.id, A.APPROVE)
+    async with house.database.read() as session:
+        assert (await list_invoices(session, InvoiceFilter(tab="needs_attention"))).items == ()
 
 
 async def test_what_gathers_is_invoiced_and_carried_on_at_once(house: House) -> None:
