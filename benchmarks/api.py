@@ -2,9 +2,9 @@
 
     uv run python -m benchmarks api
 
-Both are called as ASGI applications in this process, one request after the other: what is measured is what they do, not
-a server or a client. The bare endpoint replays the statements (and the calls to the sandbox) of one call of ours,
-written down while it ran, and answers with the rows as they are: no key, no validation, no rules, no shape.
+Both are called as ASGI applications in this process, one request after the other, in turns: what is measured is what
+they do, not a server or a client. The bare endpoint replays the statements (and the calls to the sandbox) of one call
+of ours, written down while it ran, and answers with the rows as they are: no key, no validation, no rules, no shape.
 """
 
 import asyncio
@@ -150,18 +150,24 @@ def _with_fresh_id(parameters: Any) -> Any:
     return (new_id() if isinstance(first, str) and is_id(first) else first, *rest)
 
 
-async def measure(once: Callable[[], Awaitable[tuple[int, bytes]]], count: int) -> tuple[float, float]:
-    """Requests per second, and the 99th percentile in milliseconds."""
-    for _ in range(WARM_UP):
-        await once()
-    times = []
-    for _ in range(count):
-        begin = time.perf_counter()
-        status, content = await once()
-        times.append(time.perf_counter() - begin)
-        if status >= 300:
-            raise RuntimeError(f"{status}: {content[:300]!r}")
-    return count / sum(times), statistics.quantiles(times, n=100)[98] * 1000
+Once = Callable[[], Awaitable[tuple[int, bytes]]]
+
+
+async def measure(sides: Sequence[Once], count: int) -> list[tuple[float, float]]:
+    """Of each side, requests per second and the 99th percentile in milliseconds.
+
+    They take turns, request by request, so that whatever else the machine does slows them alike.
+    """
+    times: list[list[float]] = [[] for _ in sides]
+    for number in range(WARM_UP + count):
+        for side, once in zip(times, sides, strict=True):
+            begin = time.perf_counter()
+            status, content = await once()
+            if number >= WARM_UP:
+                side.append(time.perf_counter() - begin)
+            if status >= 300:
+                raise RuntimeError(f"{status}: {content[:300]!r}")
+    return [(count / sum(side), statistics.quantiles(side, n=100)[98] * 1000) for side in times]
 
 
 async def furnish(backend: Backend, app: Any, stripe: httpx.AsyncClient) -> tuple[str, str, str]:
@@ -224,8 +230,9 @@ async def _compare_all(backend: Backend, app: Any, stripe: httpx.AsyncClient) ->
             await call(app, method, path, content)
             recorded.calls = (await _exchanges(stripe))[len(before) :]
         bare = bare_app(backend, recorded, stripe)
-        ours, ours_p99 = await measure(lambda m=method, p=path, c=content: call(app, m, p, c), count)
-        theirs, theirs_p99 = await measure(lambda m=method, b=bare: call(b, m, "/"), count)
+        (ours, ours_p99), (theirs, theirs_p99) = await measure(
+            (lambda m=method, p=path, c=content: call(app, m, p, c), lambda m=method, b=bare: call(b, m, "/")), count
+        )
         print(
             f"{name:34}{ours:8.0f}/s{ours_p99:8.1f}ms{theirs:8.0f}/s{theirs_p99:8.1f}ms{ours / theirs:8.0%}", flush=True
         )

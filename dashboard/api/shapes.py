@@ -21,7 +21,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d
 
 
 def reply(document: Any, status: int = 200) -> Response:
-    """A JSON answer. Numbers that are `Decimal` are written digit for digit."""
+    """A JSON answer. Numbers that are `Decimal` are written digit for digit, times in RFC 3339 (give them in UTC)."""
     return Response(_JSON.encode(document), status_code=status, media_type="application/json")
 
 
@@ -50,11 +50,15 @@ def decimal_text(value: Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
+def in_utc(value: datetime) -> datetime:
+    """`value` for an answer: `reply` writes it as `time_text` does, at a hundredth of the price."""
+    # The database answers in UTC; turning that into UTC costs more than the rest.
+    return value if value.tzinfo is UTC else value.astimezone(UTC)
+
+
 def time_text(value: datetime) -> str:
     """`value` in RFC 3339, UTC, with a `Z`."""
-    # The database answers in UTC; turning that into UTC costs more than the rest.
-    in_utc = value if value.tzinfo is UTC else value.astimezone(UTC)
-    return in_utc.isoformat()[:-6] + "Z"
+    return in_utc(value).isoformat()[:-6] + "Z"
 
 
 def optional_time(value: datetime | None) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, Table, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -22,21 +22,14 @@ from dashboard.kit.paging import (
     older_than,
 )
 
-_SORTS: dict[str, Any] = {
-    "id": col(CustomerRow.id),
-    "key": col(CustomerRow.key),
-    "name": col(CustomerRow.name),
-    "primary_email": col(CustomerRow.primary_email),
-    "created_at": col(CustomerRow.created_at),
-    "updated_at": col(CustomerRow.updated_at),
-}
-
-# Columns of the table, not of the class: rows of these pass the object mapper by.
+# The table, not the class: a list that is asked for in its columns passes the object mapper by.
+_TABLE: Table = CustomerRow.__table__  # pyright: ignore[reportAttributeAccessIssue]
 _COLUMNS = [
     column.label("metadata_" if column.name == "metadata" else column.name)
-    for column in CustomerRow.__table__.columns  # pyright: ignore[reportAttributeAccessIssue]
+    for column in _TABLE.columns
     if column.name != "search_text"
 ]
+_SORTS = frozenset(("id", "key", "name", "primary_email", "created_at", "updated_at"))
 
 
 async def get_customer(session: AsyncSession, id_or_key: str) -> Customer:
@@ -104,24 +97,21 @@ async def list_customers(
     """
     if sort not in _SORTS:
         raise InvalidInput(f"Customers cannot be sorted by {sort!r}.", field="sort")
-    statement = _filtered(search, include_deleted)
-    for column, part in (
-        (CustomerRow.key, key),
-        (CustomerRow.name, name),
-        (CustomerRow.primary_email, primary_email),
-    ):
+    columns = _TABLE.c
+    statement = select(*_COLUMNS).where(*_conditions(search, include_deleted))
+    for column, part in ((columns.key, key), (columns.name, name), (columns.primary_email, primary_email)):
         if part:
-            statement = statement.where(col(column).icontains(part, autoescape=True))
+            statement = statement.where(column.icontains(part, autoescape=True))
     if subject:
         named = select(col(UsageNameRow.customer_id)).where(col(UsageNameRow.name).icontains(subject, autoescape=True))
-        statement = statement.where(col(CustomerRow.id).in_(named))
+        statement = statement.where(columns.id.in_(named))
     if currency:
-        statement = statement.where(col(CustomerRow.currency) == currency.upper())
+        statement = statement.where(columns.currency == currency.upper())
     if ids is not None:
-        statement = statement.where(col(CustomerRow.id).in_(ids))
-    column = _SORTS[sort]
-    statement = statement.order_by(column.desc() if descending else column, col(CustomerRow.id))
-    rows, total = await fetch_page_of_columns(session, statement, _COLUMNS, page)
+        statement = statement.where(columns.id.in_(ids))
+    column = columns[sort]
+    statement = statement.order_by(column.desc() if descending else column, columns.id)
+    rows, total = await fetch_page_of_columns(session, statement, page)
     return Page(tuple(customer_of(row) for row in rows), total, page.number, page.size)
 
 
@@ -195,9 +185,11 @@ def customer_of(row: CustomerRow) -> Customer:
 
 
 def _filtered(search: str | None, include_deleted: bool) -> Select[Any]:
-    statement = select(CustomerRow)
-    if not include_deleted:
-        statement = statement.where(col(CustomerRow.deleted_at).is_(None))
+    return select(CustomerRow).where(*_conditions(search, include_deleted))
+
+
+def _conditions(search: str | None, include_deleted: bool) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [] if include_deleted else [_TABLE.c.deleted_at.is_(None)]
     if search and search.strip():
-        statement = statement.where(col(CustomerRow.search_text).contains(search.strip().casefold(), autoescape=True))
-    return statement
+        conditions.append(_TABLE.c.search_text.contains(search.strip().casefold(), autoescape=True))
+    return conditions

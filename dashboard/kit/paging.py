@@ -58,11 +58,12 @@ async def fetch_page(session: AsyncSession, statement: Select[Any], request: Pag
 
 
 async def fetch_page_of_columns(
-    session: AsyncSession, statement: Select[Any], columns: Sequence[Any], request: PageRequest
+    session: AsyncSession, statement: Select[Any], request: PageRequest
 ) -> tuple[Sequence[Any], int]:
-    """Like `fetch_page`, with the columns as they are instead of objects: for long pages, at half the price."""
-    page = statement.with_only_columns(*columns).limit(request.size).offset(request.offset)
-    return (await session.execute(page)).all(), await _count(session, statement)
+    """Like `fetch_page` for a statement about columns instead of objects: for long pages, at half the price."""
+    rows = await session.execute(statement.limit(request.size).offset(request.offset))
+    count = statement.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
+    return rows.all(), await session.scalar(count) or 0
 
 
 async def _count(session: AsyncSession, statement: Select[Any]) -> int:

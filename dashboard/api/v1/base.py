@@ -21,11 +21,12 @@ class V1Model(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", allow_inf_nan=False)
 
 
-def page_request(
+async def page_request(
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     page_size: Annotated[int, Query(ge=1, le=1000, alias="pageSize")] = 100,
 ) -> PageRequest:
     """`page` and `pageSize` of the query."""
+    # Not a plain function: FastAPI would send each call to a thread.
     return PageRequest(page, page_size)
 
 

@@ -10,8 +10,8 @@ from dashboard.api.shapes import (
     CustomerKey,
     Description,
     Name,
+    in_utc,
     optional_time,
-    time_text,
     without_none,
 )
 from dashboard.api.v1.base import V1Model
@@ -76,8 +76,8 @@ def customer_to_v1(customer: Customer) -> dict[str, Any]:
             ("primaryEmail", customer.primary_email),
             ("currency", customer.currency),
             ("billingAddress", address_to_v1(address) if address else None),
-            ("createdAt", time_text(customer.created_at)),
-            ("updatedAt", time_text(customer.updated_at)),
+            ("createdAt", in_utc(customer.created_at)),
+            ("updatedAt", in_utc(customer.updated_at)),
             ("deletedAt", optional_time(customer.deleted_at)),
         ]
     )

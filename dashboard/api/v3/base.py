@@ -46,11 +46,12 @@ def labels_of(metadata: Mapping[str, str]) -> dict[str, str]:
     return dict(list(fitting.items())[:LABELS_MAX])
 
 
-def page_request(
+async def page_request(
     number: Annotated[int, Query(ge=1, le=1_000_000, alias="page[number]")] = 1,
     size: Annotated[int, Query(ge=1, le=1000, alias="page[size]")] = 20,
 ) -> PageRequest:
     """`page[number]` and `page[size]` of the query."""
+    # Not a plain function: FastAPI would send each call to a thread.
     return PageRequest(number, size)
 
 

@@ -10,8 +10,8 @@ from dashboard.api.shapes import (
     CustomerKey,
     Description,
     Name,
+    in_utc,
     optional_time,
-    time_text,
     without_none,
 )
 from dashboard.api.v3.base import Labels, V3Model, labels_of
@@ -80,8 +80,8 @@ def customer_to_v3(customer: Customer) -> dict[str, Any]:
             ("primary_email", customer.primary_email),
             ("currency", customer.currency),
             ("billing_address", address_to_v3(address) if address else None),
-            ("created_at", time_text(customer.created_at)),
-            ("updated_at", time_text(customer.updated_at)),
+            ("created_at", in_utc(customer.created_at)),
+            ("updated_at", in_utc(customer.updated_at)),
             ("deleted_at", optional_time(customer.deleted_at)),
         ]
     )
