@@ -20,6 +20,19 @@ EVENT_FILE_PRAGMAS = {
 }
 """How SQLite treats the file of events."""
 
+_ON_BOTH = (
+    """CREATE TABLE IF NOT EXISTS usage_day (
+        meter_no INTEGER NOT NULL, day INTEGER NOT NULL, state INTEGER NOT NULL, PRIMARY KEY (meter_no, day))""",
+    """CREATE TABLE IF NOT EXISTS usage_rollup (
+        meter_no INTEGER NOT NULL, day INTEGER NOT NULL, subject TEXT NOT NULL, dimensions TEXT NOT NULL,
+        counted BIGINT NOT NULL, quotients BIGINT, remainders BIGINT, least BIGINT, most BIGINT,
+        beyond BIGINT NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS usage_rollup_day ON usage_rollup (meter_no, day)",
+    """CREATE TABLE IF NOT EXISTS usage_archive (
+        file TEXT PRIMARY KEY, month INTEGER NOT NULL, events BIGINT NOT NULL, last_seq BIGINT NOT NULL,
+        digest TEXT NOT NULL, archived_at BIGINT NOT NULL, removed_at BIGINT)""",
+)
+
 SQLITE_SCHEMA = (
     """CREATE TABLE IF NOT EXISTS usage_event (
         seq INTEGER PRIMARY KEY,
@@ -37,16 +50,7 @@ SQLITE_SCHEMA = (
         fill_from INTEGER NOT NULL, fill_to INTEGER NOT NULL)""",
     # Identities of archived events, so that a replay of one is still known.
     "CREATE TABLE IF NOT EXISTS usage_archived_key (identity BLOB PRIMARY KEY) WITHOUT ROWID",
-    """CREATE TABLE IF NOT EXISTS usage_day (
-        meter_no INTEGER NOT NULL, day INTEGER NOT NULL, state INTEGER NOT NULL, PRIMARY KEY (meter_no, day))""",
-    """CREATE TABLE IF NOT EXISTS usage_rollup (
-        meter_no INTEGER NOT NULL, day INTEGER NOT NULL, subject TEXT NOT NULL, dimensions TEXT NOT NULL,
-        counted BIGINT NOT NULL, quotients BIGINT, remainders BIGINT, least BIGINT, most BIGINT,
-        beyond BIGINT NOT NULL)""",
-    "CREATE INDEX IF NOT EXISTS usage_rollup_day ON usage_rollup (meter_no, day)",
-    """CREATE TABLE IF NOT EXISTS usage_archive (
-        file TEXT PRIMARY KEY, month INTEGER NOT NULL, events BIGINT NOT NULL, last_seq BIGINT NOT NULL,
-        digest TEXT NOT NULL, archived_at BIGINT NOT NULL, removed_at BIGINT)""",
+    *_ON_BOTH,
 )
 
 POSTGRESQL_SCHEMA = (
@@ -69,14 +73,5 @@ POSTGRESQL_SCHEMA = (
     """CREATE TABLE IF NOT EXISTS usage_meter (
         meter_no INTEGER GENERATED ALWAYS AS IDENTITY PRIMARY KEY, meter_id TEXT NOT NULL UNIQUE,
         definition TEXT NOT NULL, fill_from BIGINT NOT NULL, fill_to BIGINT NOT NULL)""",
-    """CREATE TABLE IF NOT EXISTS usage_day (
-        meter_no INTEGER NOT NULL, day INTEGER NOT NULL, state INTEGER NOT NULL, PRIMARY KEY (meter_no, day))""",
-    """CREATE TABLE IF NOT EXISTS usage_rollup (
-        meter_no INTEGER NOT NULL, day INTEGER NOT NULL, subject TEXT NOT NULL, dimensions TEXT NOT NULL,
-        counted BIGINT NOT NULL, quotients BIGINT, remainders BIGINT, least BIGINT, most BIGINT,
-        beyond BIGINT NOT NULL)""",
-    "CREATE INDEX IF NOT EXISTS usage_rollup_day ON usage_rollup (meter_no, day)",
-    """CREATE TABLE IF NOT EXISTS usage_archive (
-        file TEXT PRIMARY KEY, month INTEGER NOT NULL, events BIGINT NOT NULL, last_seq BIGINT NOT NULL,
-        digest TEXT NOT NULL, archived_at BIGINT NOT NULL, removed_at BIGINT)""",
+    *_ON_BOTH,
 )

@@ -67,7 +67,18 @@ def event_tables_of(database: Database) -> EventTables:
     return SqliteTables() if database.is_sqlite else PostgresqlTables()
 
 
-class SqliteTables:
+class _Tables:
+    """What is the same on both."""
+
+    async def remove_values(self, sql: Sql, meter_no: int, month: int, last: int) -> None:
+        # On PostgreSQL they went with the events, but for what a meter that was made meanwhile took out of them.
+        await sql.run(
+            "DELETE FROM usage_value WHERE meter_no = ? AND time >= ? AND time < ? AND seq <= ?",
+            *(meter_no, *month_bounds(month), last),
+        )
+
+
+class SqliteTables(_Tables):
     """One writer at a time, so the next place is known before anything is written.
 
     Rows go in by hundreds per statement: Python's driver lets go of the interpreter for each statement, and to get it
@@ -124,12 +135,6 @@ class SqliteTables:
         await sql.run(f"DELETE {chosen}", upto, start, end)
         return True
 
-    async def remove_values(self, sql: Sql, meter_no: int, month: int, last: int) -> None:
-        await sql.run(
-            "DELETE FROM usage_value WHERE meter_no = ? AND time >= ? AND time < ? AND seq <= ?",
-            *(meter_no, *month_bounds(month), last),
-        )
-
     async def take_back(self, sql: Sql, places: Sequence[int], rows: Sequence[EventRow]) -> None:
         for chunk in _chunks([row.identity for row in rows]):
             marks = ", ".join("?" * len(chunk))
@@ -154,7 +159,7 @@ class SqliteTables:
         return known
 
 
-class PostgresqlTables:
+class PostgresqlTables(_Tables):
     """Several writers at a time. Keys decide what is new; sorted, so that two writers cannot wait for each other."""
 
     def __init__(self) -> None:
@@ -241,13 +246,6 @@ class PostgresqlTables:
         for table in PARTITIONED:
             await sql.run(f"DELETE FROM {table} WHERE time >= ? AND time < ? AND seq <= ?", start, end, last)
         return False
-
-    async def remove_values(self, sql: Sql, meter_no: int, month: int, last: int) -> None:
-        # They went with the events, but for what a meter that was made meanwhile took out of them.
-        await sql.run(
-            "DELETE FROM usage_value WHERE meter_no = ? AND time >= ? AND time < ? AND seq <= ?",
-            *(meter_no, *month_bounds(month), last),
-        )
 
     async def take_back(self, sql: Sql, places: Sequence[int], rows: Sequence[EventRow]) -> None:
         found = await sql.rows("SELECT seq FROM usage_event WHERE seq = ANY(?)", list(places))

@@ -1,20 +1,13 @@
 """What one may ask of the usage room."""
 
-from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from dashboard.kit.inputs import Input
 from dashboard.usage.views import Aggregation
 
 METER_KEY = r"^[a-z0-9]+(?:_[a-z0-9]+)*$"
-
-
-def _aware(at: datetime) -> datetime:
-    if at.tzinfo is None:
-        raise ValueError("a time needs its zone")
-    return at
 
 
 MeterKey = Annotated[str, StringConstraints(pattern=METER_KEY, min_length=1, max_length=64)]
@@ -29,7 +22,7 @@ class CreateMeter(Input):
     name: Name | None = None
     description: Description | None = None
     event_type: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-    event_from: Annotated[datetime, AfterValidator(_aware)] | None = None
+    event_from: AwareDatetime | None = None
     aggregation: Aggregation
     value_property: str | None = None
     group_by: dict[str, str] = Field(default_factory=dict)
