@@ -56,6 +56,11 @@ def in_utc(value: datetime) -> datetime:
     return value if value.tzinfo is UTC else value.astimezone(UTC)
 
 
+def optional_decimal(value: Decimal | None) -> str | None:
+    """`decimal_text`, None for None."""
+    return None if value is None else decimal_text(value)
+
+
 def time_text(value: datetime) -> str:
     """`value` in RFC 3339, UTC, with a `Z`."""
     return in_utc(value).isoformat()[:-6] + "Z"

@@ -4,12 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from dashboard.api.refusals import PinnedOnInvoice
 from dashboard.api.shapes import Description, Flag
 from dashboard.api.v1.base import V1Model
-from dashboard.api.v1.customer_shapes import V1Address
 from dashboard.api.v1.invoice_shapes import address_of_snapshot
 from dashboard.api.v1.line_inputs import LINES_MAX, ReplacedLineBody, line_from_v1
-from dashboard.api.v1.workflow_shapes import Payment, TaxConfigBody, supplier_to_v1
+from dashboard.api.v1.workflow_shapes import Party, Payment, TaxConfigBody, supplier_to_v1
 from dashboard.api.wire_names import wire_names
 from dashboard.backend import Backend
 from dashboard.billing import service
@@ -21,18 +21,6 @@ from dashboard.kit.errors import InvalidInput
 from dashboard.kit.inputs import parse_input
 
 _FIELDS = {"period_from": "period.from", "period_to": "period.to"}
-
-
-class TaxIdentity(V1Model):
-    code: str | None = None
-
-
-class PartyBody(V1Model):
-    """`BillingPartyReplaceUpdate`."""
-
-    name: str | None = None
-    tax_id: TaxIdentity | None = None
-    addresses: Annotated[list[V1Address], Field(max_length=1)] | None = None
 
 
 class InvoicingBody(V1Model):
@@ -56,8 +44,8 @@ class InvoiceBody(V1Model):
 
     description: Description | None = None
     metadata: dict[str, str] | None = None
-    supplier: PartyBody
-    customer: PartyBody
+    supplier: Party
+    customer: Party
     lines: Annotated[list[ReplacedLineBody], Field(max_length=LINES_MAX)]
     workflow: WorkflowBody
 
@@ -77,11 +65,6 @@ class VoidBody(V1Model):
     action: VoidAction
     reason: Annotated[str, StringConstraints(max_length=1024)]
     overrides: list[Any] | None = None
-
-
-class PinnedOnInvoice(InvalidInput):
-    code = "pinned_on_invoice"
-    remedy = "Change the billing profile or the customer; later invoices follow."
 
 
 class PartialVoid(InvalidInput):
@@ -170,7 +153,7 @@ def _check_pinned(invoice: Invoice, body: InvoiceBody) -> None:
             raise PinnedOnInvoice(f"{field} was fixed when the invoice was made.", field=f"workflow.workflow.{field}")
 
 
-def _same(what: str, wanted: PartyBody, is_now: dict[str, Any]) -> None:
+def _same(what: str, wanted: Party, is_now: dict[str, Any]) -> None:
     given = wanted.model_dump(by_alias=True, exclude_none=True)
     for name in given:
         if given[name] != is_now.get(name) and given[name] not in ({}, []):

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from dashboard.api.invoice_states import ACTIONS_IN_V1, extended_status, short_status
-from dashboard.api.shapes import decimal_text, optional_time, time_text, without_none
+from dashboard.api.shapes import decimal_text, optional_decimal, optional_time, time_text, without_none
 from dashboard.api.v1.base import NAMESPACE_ID
 from dashboard.api.v1.price_shapes import discounts_to_v1, price_to_v1
 from dashboard.api.v1.profiles import apps_to_v1
@@ -97,10 +97,10 @@ def line_to_v1(line: InvoiceLine, invoice: Invoice) -> dict[str, Any]:
             ("price", price),
             ("featureKey", line.feature_key),
             ("rateCard", rate_card),
-            ("quantity", _text(line.quantity)),
-            ("meteredQuantity", _text(line.metered_quantity)),
-            ("meteredPreLinePeriodQuantity", _text(line.metered_before)),
-            ("preLinePeriodQuantity", _text(line.metered_before)),
+            ("quantity", optional_decimal(line.quantity)),
+            ("meteredQuantity", optional_decimal(line.metered_quantity)),
+            ("meteredPreLinePeriodQuantity", optional_decimal(line.metered_before)),
+            ("preLinePeriodQuantity", optional_decimal(line.metered_before)),
             ("subscription", _subscription_to_v1(line)),
             ("children", [_detail_to_v1(detail, line, invoice) for detail in line.details]),
         ]
@@ -261,7 +261,3 @@ def _period(from_at: datetime | None, to_at: datetime | None) -> dict[str, str] 
 
 def _short(text: str | None) -> str | None:
     return None if text is None else text[:DESCRIPTION_LENGTH_MAX]
-
-
-def _text(value: Decimal | None) -> str | None:
-    return None if value is None else decimal_text(value)

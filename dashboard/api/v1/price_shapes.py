@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from dashboard.api.shapes import DecimalText, decimal_text, without_none
+from dashboard.api.shapes import DecimalText, decimal_text, optional_decimal, without_none
 from dashboard.api.v1.base import V1Model
 
 Json = dict[str, Any]
@@ -94,7 +94,10 @@ def price_from_v1(price: Price) -> Json:
                 "quantity_per_package": decimal_text(price.quantity_per_package),
             }
     commitments = without_none(
-        [("minimum_amount", _text(price.minimum_amount)), ("maximum_amount", _text(price.maximum_amount))]
+        [
+            ("minimum_amount", optional_decimal(price.minimum_amount)),
+            ("maximum_amount", optional_decimal(price.maximum_amount)),
+        ]
     )
     return own | ({"commitments": commitments} if commitments else {})
 
@@ -154,9 +157,9 @@ def discounts_to_v1(document: Json) -> Json | None:
 def _tier_from_v1(tier: PriceTier) -> Json:
     return without_none(
         [
-            ("up_to_amount", _text(tier.up_to_amount)),
-            ("unit_amount", _text(tier.unit_price.amount) if tier.unit_price else None),
-            ("flat_amount", _text(tier.flat_price.amount) if tier.flat_price else None),
+            ("up_to_amount", optional_decimal(tier.up_to_amount)),
+            ("unit_amount", optional_decimal(tier.unit_price.amount) if tier.unit_price else None),
+            ("flat_amount", optional_decimal(tier.flat_price.amount) if tier.flat_price else None),
         ]
     )
 
@@ -170,7 +173,3 @@ def _tier_to_v1(tier: Json) -> Json:
         "flatPrice": part("flat", tier.get("flat_amount")),
         "unitPrice": part("unit", tier.get("unit_amount")),
     }
-
-
-def _text(value: Decimal | None) -> str | None:
-    return None if value is None else decimal_text(value)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 
 from dashboard.api.auth import Operator, Viewer
+from dashboard.api.refusals import AnchorStays
 from dashboard.api.shapes import IdOrKey, UlidAnyCase, nothing, reply
 from dashboard.api.v1.base import Order, PageQuery, page_answer
 from dashboard.api.v1.plans import plan_from_v1
@@ -31,11 +32,6 @@ router = APIRouter(prefix="/api/v1", tags=["Subscriptions"])
 
 _FIELDS = {"plan_version": "plan.version", "plan": "plan.key"}
 Status = Literal["active", "inactive", "canceled", "scheduled"]
-
-
-class AnchorStays(InvalidInput):
-    code = "billing_anchor_stays"
-    remedy = "Leave it out: the new subscription keeps the anchor of the old one."
 
 
 @router.get("/customers/{customer_id_or_key}/subscriptions")

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from dashboard.api.refusals import PinnedOnInvoice
 from dashboard.api.shapes import Description, Name, ResourceKey, Time, UlidUpperCase
 from dashboard.api.v3.base import Labels, V3Model
 from dashboard.api.v3.customer_shapes import UsageAttribution, V3Address
@@ -18,7 +19,6 @@ from dashboard.api.v3.price_shapes import (
 )
 from dashboard.api.v3.workflow_shapes import Payment, TaxIdentity
 from dashboard.billing.views import Invoice, InvoiceLine
-from dashboard.kit.errors import InvalidInput
 
 
 class SupplierBody(V3Model):
@@ -85,11 +85,6 @@ class InvoiceBody(V3Model):
     customer: CustomerBody
     workflow: WorkflowSettingsBody
     lines: Annotated[list[LineBody], Field(max_length=1000)] | None = None
-
-
-class PinnedOnInvoice(InvalidInput):
-    code = "pinned_on_invoice"
-    remedy = "Change the billing profile or the customer; later invoices follow."
 
 
 def line_from_v3(body: LineBody, known: dict[str, InvoiceLine], now: datetime) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from dashboard.api.shapes import DecimalText, UlidUpperCase, decimal_text, without_none
+from dashboard.api.shapes import DecimalText, UlidUpperCase, decimal_text, optional_decimal, without_none
 from dashboard.api.v3.base import V3Model
 
 Json = dict[str, Any]
@@ -95,8 +95,8 @@ def price_from_v3(price: Price, *, payment_term: str = "in_advance", commitments
             return {"type": "flat", "amount": "0", "payment_term": payment_term}
     limits = without_none(
         [
-            ("minimum_amount", _text(commitments.minimum_amount) if commitments else None),
-            ("maximum_amount", _text(commitments.maximum_amount) if commitments else None),
+            ("minimum_amount", optional_decimal(commitments.minimum_amount) if commitments else None),
+            ("maximum_amount", optional_decimal(commitments.maximum_amount) if commitments else None),
         ]
     )
     return own | ({"commitments": limits} if limits else {})
@@ -154,7 +154,9 @@ def discounts_from_v3(body: DiscountsBody | None) -> Json:
     """The catalog's document of discounts."""
     if body is None:
         return {}
-    return without_none([("percentage", _text(body.percentage)), ("usage_quantity", _text(body.usage))])
+    return without_none(
+        [("percentage", optional_decimal(body.percentage)), ("usage_quantity", optional_decimal(body.usage))]
+    )
 
 
 def discounts_to_v3(document: Json) -> Json | None:
@@ -179,9 +181,9 @@ def tax_to_v3(behavior: str | None, tax_code_id: str | None) -> Json | None:
 def _tier_from_v3(tier: PriceTier) -> Json:
     return without_none(
         [
-            ("up_to_amount", _text(tier.up_to_amount)),
-            ("unit_amount", _text(tier.unit_price.amount) if tier.unit_price else None),
-            ("flat_amount", _text(tier.flat_price.amount) if tier.flat_price else None),
+            ("up_to_amount", optional_decimal(tier.up_to_amount)),
+            ("unit_amount", optional_decimal(tier.unit_price.amount) if tier.unit_price else None),
+            ("flat_amount", optional_decimal(tier.flat_price.amount) if tier.flat_price else None),
         ]
     )
 
@@ -195,7 +197,3 @@ def _tier_to_v3(tier: Json) -> Json:
             ("unit_price", {"type": "unit", "amount": unit} if unit is not None else None),
         ]
     )
-
-
-def _text(value: Decimal | None) -> str | None:
-    return None if value is None else decimal_text(value)

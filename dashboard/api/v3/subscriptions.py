@@ -8,6 +8,7 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dashboard.api.auth import Operator, Viewer
+from dashboard.api.refusals import AnchorStays
 from dashboard.api.shapes import (
     CustomerKey,
     ResourceKey,
@@ -71,11 +72,6 @@ class ChangeBody(NewSubscriptionBody):
 
 class CancelBody(V3Model):
     timing: Timing = "immediate"
-
-
-class AnchorStays(InvalidInput):
-    code = "billing_anchor_stays"
-    remedy = "Leave it out: the new subscription keeps the anchor of the old one."
 
 
 @router.get("")
