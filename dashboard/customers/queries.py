@@ -86,13 +86,14 @@ async def list_customers(
     primary_email: str | None = None,
     subject: str | None = None,
     currency: str | None = None,
-    ids: Sequence[str] | None = None,
+    ids: Sequence[str] | Select[str] | None = None,
     include_deleted: bool = False,
     sort: str = "created_at",
     descending: bool = True,
 ) -> Page[Customer]:
     """One numbered page. Text filters find parts in any case; `search` looks in name, key, e-mail and subjects.
 
+    `ids` may be a question that another room asks.
     Raises InvalidInput for an unknown `sort`.
     """
     if sort not in _SORTS:

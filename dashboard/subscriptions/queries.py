@@ -82,6 +82,15 @@ async def subscribed_customer_ids(session: AsyncSession, now: datetime) -> set[s
     return set(await session.scalars(select(col(row.customer_id)).where(lives)))
 
 
+def customers_on_plan(plan_key: str, now: datetime) -> Select[str]:
+    """A question for customers whose subscription runs now and whose plan's key has this part, in any case."""
+    row = SubscriptionRow
+    running = or_(*[_has_status(status, now) for status in (SubscriptionStatus.ACTIVE, SubscriptionStatus.CANCELED)])
+    return select(col(row.customer_id)).where(
+        col(row.deleted_at).is_(None), running, col(row.plan_key).icontains(plan_key, autoescape=True)
+    )
+
+
 async def due_for_sync(session: AsyncSession, now: datetime, *, limit: int = 500) -> list[str]:
     """Subscriptions whose lines for billing have to be made now, the longest due first."""
     statement = (

@@ -18,7 +18,7 @@ from dashboard.customers.inputs import CreateCustomer, UpdateCustomer
 from dashboard.customers.views import Customer
 from dashboard.kit.inputs import parse_input
 from dashboard.kit.paging import PAGE_SIZE_MAX, PageRequest
-from dashboard.subscriptions.queries import list_subscriptions
+from dashboard.subscriptions.queries import customers_on_plan, list_subscriptions
 from dashboard.subscriptions.status import SubscriptionStatus
 from dashboard.subscriptions.views import Subscription
 
@@ -48,7 +48,7 @@ async def list_customers(
         found = await queries.list_customers(
             session,
             page,
-            ids=await _subscribed_to(session, plan_key) if plan_key else None,
+            ids=customers_on_plan(plan_key, running().clock.now()) if plan_key else None,
             key=key,
             name=name,
             primary_email=primary_email,
@@ -106,7 +106,7 @@ async def _subscriptions(
     if not expand or not customers:
         return {}
     ids = [customer.id for customer in customers]
-    found = await _running(session, customer_ids=ids)
+    found = await _running(session, ids)
     added: dict[str, dict[str, Any]] = {id_: {"subscriptions": []} for id_ in ids}
     for one in found:
         added[one.customer_id]["subscriptions"].append(subscription_to_v1(one))
@@ -114,12 +114,7 @@ async def _subscriptions(
     return added
 
 
-async def _subscribed_to(session: AsyncSession, plan_key: str) -> list[str]:
-    found = await _running(session)
-    return [one.customer_id for one in found if plan_key.casefold() in (one.plan_key or "").casefold()]
-
-
-async def _running(session: AsyncSession, customer_ids: Sequence[str] = ()) -> list[Subscription]:
+async def _running(session: AsyncSession, customer_ids: Sequence[str]) -> list[Subscription]:
     now = running().clock.now()
     found: list[Subscription] = []
     number, more = 1, True
