@@ -118,6 +118,11 @@ class OpenMeterContract:
         return node
 
 
+def path_template(path: str) -> str:
+    """A path without the names of its parameters, in which we and the contracts differ."""
+    return "/".join("{}" if part.startswith("{") else part for part in path.split("/"))
+
+
 @lru_cache(maxsize=2)
 def openmeter_contract(shared: Path, version: str) -> OpenMeterContract:
     """The contract of `version`, read once."""

@@ -16,7 +16,7 @@ from tests.api_house import API, TOKEN, ApiHouse, check
 from tests.api_house import api as api
 from tests.api_house import api_on_each_database as api_on_each_database
 from tests.api_house import api_sandbox as api_sandbox
-from tests.contract.openmeter_contract import OpenMeterContract
+from tests.contract.openmeter_contract import OpenMeterContract, path_template
 from tests.contract.openmeter_generator import Generator, Request
 
 # Half of them on SQLite, half on PostgreSQL.
@@ -27,17 +27,13 @@ REFURNISH_EVERY = 500
 SLOW = ("stripe", "install", "checkout", "portal", "apps", "billing")
 
 
-def _template(path: str) -> str:
-    return "/".join("{}" if part.startswith("{") else part for part in path.split("/"))
-
-
 def ours(contract: OpenMeterContract) -> tuple[list[tuple[str, str, dict[str, Any]]], set[str]]:
     """The operations of tiers A and B that we have, and those that we have not."""
-    have = {(method, _template(path)) for method, path, _ in operations(API.routes)}
+    have = {(method, path_template(path)) for method, path, _ in operations(API.routes)}
     prefix = "/v3" if contract.version == "v3" else ""
     there, missing = [], set()
     for method, path, operation in contract.operations("A", "B"):
-        if (method, _template(prefix + path)) in have:
+        if (method, path_template(prefix + path)) in have:
             there.append((method, path, operation))
         else:
             missing.add(f"{method} {path}")

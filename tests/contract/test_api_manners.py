@@ -12,7 +12,7 @@ from dashboard.api.bodies import JSON_BODY_BYTES_MAX
 from tests.api_house import API, ApiHouse
 from tests.api_house import api as api
 from tests.api_house import api_sandbox as api_sandbox
-from tests.contract.openmeter_contract import PROBLEM_JSON
+from tests.contract.openmeter_contract import PROBLEM_JSON, path_template
 
 V3 = "/v3/openmeter"
 ULID = "01G65Z755AFWAKHE12NY0CQ9FH"
@@ -36,16 +36,12 @@ def test_every_operation_but_the_known_ones_asks_for_a_role() -> None:
 
 
 async def test_every_operation_of_tier_a_exists(api: ApiHouse) -> None:
-    ours = {(method, _template(path)) for method, path, _ in operations(API.routes)}
+    ours = {(method, path_template(path)) for method, path, _ in operations(API.routes)}
     for version, count in TIER_A.items():
         prefix = "/v3" if version == "v3" else ""
-        wanted = {(method, _template(prefix + path)) for method, path, _ in api.contracts[version].operations("A")}
+        wanted = {(method, path_template(prefix + path)) for method, path, _ in api.contracts[version].operations("A")}
         assert len(wanted) == count
         assert wanted <= ours
-
-
-def _template(path: str) -> str:
-    return "/".join("{}" if part.startswith("{") else part for part in path.split("/"))
 
 
 async def test_nothing_is_answered_without_a_key(api: ApiHouse) -> None:

@@ -19,7 +19,7 @@ from tests.api_house import API, TOKEN, ApiHouse, every_row
 from tests.api_house import api as api
 from tests.api_house import api_sandbox as api_sandbox
 from tests.contract.good_bodies import FEE_V1, GOOD, LINE, V1, V3, filled, placed
-from tests.contract.openmeter_contract import OpenMeterContract, openmeter_contract
+from tests.contract.openmeter_contract import OpenMeterContract, openmeter_contract, path_template
 
 UNKNOWN = "01G65Z755AFWAKHE12NY0CQ9FH"
 WRONG = [[7]]
@@ -78,13 +78,9 @@ class Operation:
         return merged | {"required": [*required, *sorted(in_all)]}
 
 
-def _template(path: str) -> str:
-    return "/".join("{}" if part.startswith("{") else part for part in path.split("/"))
-
-
-OURS = {(method, _template(path)): role for method, path, role in operations(API.routes)}
+OURS = {(method, path_template(path)): role for method, path, role in operations(API.routes)}
 _DOCUMENT = API.openapi()
-_DESCRIBED = {(m.upper(), _template(p)): one for p, item in _DOCUMENT["paths"].items() for m, one in item.items()}
+_DESCRIBED = {(m.upper(), path_template(p)): one for p, item in _DOCUMENT["paths"].items() for m, one in item.items()}
 
 
 def ours_of(method: str, path: str) -> set[str]:
@@ -103,14 +99,14 @@ def ours_of(method: str, path: str) -> set[str]:
 
 
 def _body_of(method: str, path: str) -> dict[str, Any]:
-    return _DESCRIBED[method, _template(path)].get("requestBody", {}).get("content", {})
+    return _DESCRIBED[method, path_template(path)].get("requestBody", {}).get("content", {})
 
 
 def all_operations(api: ApiHouse) -> Iterator[Operation]:
     for version, prefix in (("v1", ""), ("v3", "/v3")):
         contract = api.contracts[version]
         for method, path, document in contract.operations("A", "B"):
-            key = method, _template(prefix + path)
+            key = method, path_template(prefix + path)
             if key in OURS:
                 yield Operation(contract, method, prefix + path, document, OURS[key])
 
@@ -227,7 +223,7 @@ def test_every_operation_with_a_body_has_a_good_one_to_spoil(shared_dir: Path) -
     missing = []
     for version, prefix in (("v1", ""), ("v3", "/v3")):
         for method, path, document in openmeter_contract(shared_dir, version).operations("A", "B"):
-            here = (method, _template(prefix + path)) in OURS
+            here = (method, path_template(prefix + path)) in OURS
             # Stripe's letters have a signature instead of a shape; `test_api_webhook.py` spoils them.
             if here and document.get("requestBody") and not path.endswith("/stripe/webhook"):
                 missing += [name for name in (f"{method} {prefix}{path}",) if name not in GOOD]

@@ -54,6 +54,8 @@ async def test_a_customer_subscribes_changes_and_cancels(api: ApiHouse) -> None:
     expanded = await api.ok("GET", "/api/v1/customers/acme?expand=subscriptions")
     assert expanded["currentSubscriptionId"] == made["id"]
     assert (await api.ok("GET", "/api/v1/customers?planKey=pro"))["totalCount"] == 1
+    assert (await api.ok("GET", "/api/v1/customers?planKey=PR"))["totalCount"] == 1
+    assert (await api.ok("GET", "/api/v1/customers?planKey=%25"))["totalCount"] == 0
     assert (await api.ok("GET", "/api/v1/customers?planKey=max"))["totalCount"] == 0
     path = f"/api/v1/subscriptions/{made['id']}"
     ending = await api.ok("POST", f"{path}/cancel", {"timing": "next_billing_cycle"})
