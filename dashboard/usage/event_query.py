@@ -25,7 +25,9 @@ from dashboard.usage.windows import (
     zone,
 )
 
-_EXACT = Context(prec=60)
+# A value has 38 digits on each side of the point, and more of them than anybody can store add fewer than 40 to that.
+_EXACT = Context(prec=120)
+_AVERAGE = Context(prec=60)
 _FIGURES: dict[Aggregation, tuple[str, ...]] = {
     Aggregation.COUNT: (),
     Aggregation.SUM: ("sum",),
@@ -59,7 +61,7 @@ class _Part:
             case Aggregation.UNIQUE_COUNT:
                 return Decimal(len(self.distinct))
             case Aggregation.AVG:
-                return _EXACT.divide(self.total, Decimal(self.count))
+                return _AVERAGE.divide(self.total, Decimal(self.count))
             case Aggregation.MIN:
                 return self.least or Decimal(0)
             case Aggregation.MAX:
@@ -248,7 +250,8 @@ class _Measuring:
             part = self._parts.setdefault(key_of(row), _Part())
             part.count += int(count)
             if quotients is not None:
-                part.total = _EXACT.add(part.total, Decimal(int(quotients)) + Decimal(int(remainders)).scaleb(-6))
+                whole, rest = Decimal(int(quotients)), Decimal(int(remainders)).scaleb(-6, _EXACT)
+                part.total = _EXACT.add(_EXACT.add(part.total, whole), rest)
             if least is not None:
                 part.least = _unscaled(least) if part.least is None else min(part.least, _unscaled(least))
                 part.most = _unscaled(most) if part.most is None else max(part.most, _unscaled(most))

@@ -136,6 +136,13 @@ async def test_digits_beyond_millionths_are_kept(store):
     assert await total(store, meter()) == Decimal("12345678901234567889.500000000000000001")
 
 
+async def test_the_longest_values_there_may_be_are_added_to_the_last_digit(store):
+    await store.define_meter(meter())
+    large, small = "9" * 38, "0." + "0" * 37 + "1"
+    await store.ingest([event(1, large), event(2, large), event(3, small)])
+    assert await total(store, meter()) == Decimal(f"1{'9' * 37}8.{'0' * 37}1")
+
+
 async def test_a_value_that_is_no_number_is_stored_but_not_counted(store):
     await store.define_meter(meter())
     await store.ingest([event(1, "many"), event(2, 3)])
