@@ -68,6 +68,13 @@ class Settings(BaseSettings):
             raise ValueError("an address starts with http:// or https://")
         return value.rstrip("/")
 
+    @field_validator("events_url")
+    @classmethod
+    def _is_clickhouse(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("clickhouse://", "clickhouses://")):
+            raise ValueError("an address of ClickHouse starts with clickhouse:// or clickhouses://")
+        return value
+
     @field_validator("clock")
     @classmethod
     def _is_a_clock(cls, value: str | None) -> str | None:

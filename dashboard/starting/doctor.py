@@ -1,5 +1,6 @@
 """Looks at an installation from outside and says, for each part, how it is and what to do about it."""
 
+import asyncio
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from dashboard.settings import Settings
 from dashboard.starting.checks import prepare_data_dir
 from dashboard.starting.migrations import check_migrated, current_revision, database_url
 from dashboard.stripe_app.tables import StripeAppRow
+from dashboard.usage.clickhouse import open_clickhouse
 
 ANSWER_TIMEOUT_SECONDS = 5.0
 STRIPE_API_BASE = "https://api.stripe.com"
@@ -43,6 +45,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         database = _database(settings)
         yield database
         yield _secret_key(settings, may_read=database.good is True)
+    if settings.events_url is not None:
+        yield _usage_events(settings.events_url)
     yield _public_url(settings)
     yield _stripe(settings)
     yield _sandbox(settings)
@@ -66,6 +70,14 @@ def _database(settings: Settings) -> Finding:
     except MeterdeskError as error:
         return Finding("Database", False, error.message, error.what_to_do)
     return Finding("Database", True, f"{kind} answers, and its schema is this version's.")
+
+
+def _usage_events(address: str) -> Finding:
+    try:
+        asyncio.run(open_clickhouse(address).close())
+    except MeterdeskError as error:
+        return Finding("Usage events", False, error.message, error.what_to_do)
+    return Finding("Usage events", True, "ClickHouse answers.")
 
 
 def _secret_key(settings: Settings, *, may_read: bool) -> Finding:

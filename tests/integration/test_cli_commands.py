@@ -207,6 +207,17 @@ def test_doctor_says_which_addresses_do_not_answer_and_what_to_do(run, somewhere
     assert f"!!  Stripe: {nowhere} does not answer" in ended.stdout
 
 
+def test_doctor_says_whether_usage_events_can_be_reached(run, somewhere):
+    ended = run("doctor", METERDESK_STRIPE_API_BASE=somewhere, METERDESK_EVENTS_URL="clickhouse://127.0.0.1:1/events")
+    assert ended.exit_code == 1
+    # Without the library that is what is missing.
+    assert "!!  Usage events: ClickHouse" in ended.stdout or "Install meterdesk[clickhouse]" in ended.stdout
+    ended = run("doctor", METERDESK_EVENTS_URL="postgresql://somebody:secret@somewhere/events")
+    assert ended.exit_code == 1
+    assert "clickhouse://" in ended.stderr
+    assert "secret" not in ended.stderr
+
+
 def test_doctor_does_not_call_a_fresh_installation_wrong(run, somewhere):
     ended = run("doctor", METERDESK_STRIPE_API_BASE=somewhere)
     assert ended.exit_code == 0
