@@ -16,7 +16,7 @@ from dashboard.billing.invoice_rows import (
     read_invoice,
     touch,
 )
-from dashboard.billing.invoicing import invoice_pending_lines, set_collected_at
+from dashboard.billing.invoicing import make_drafts, set_collected_at
 from dashboard.billing.invoicing_app import Trouble
 from dashboard.billing.issues import CRITICAL, WARNING
 from dashboard.billing.provider_actions import ActionArguments, perform_requested, request
@@ -106,7 +106,7 @@ async def _begin(
             _refuse(invoice, action)
         if action is A.INVOICE:
             wanted = InvoicePendingLines(customer_id=row.customer_id, currency=row.currency, before_its_date=True)
-            return (await invoice_pending_lines(work, wanted))[0].id, False
+            return (await make_drafts(work, wanted))[0].id, False
         if action is A.RETRY and row.requested_action is not None:
             _try_now(work, row, actor)
             return row.id, True

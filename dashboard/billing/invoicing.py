@@ -62,6 +62,12 @@ async def invoice_pending_lines(
     Raises CustomerNotFound, CustomerDeleted, NoBillingProfile, AsOfInTheFuture, LinesNotBillable (a named line is not
     due, or not pending), NothingToInvoice.
     """
+    drafts = await make_drafts(work, wanted, bypass_alignment=bypass_alignment)
+    return tuple([await read_invoice(work.session, row, work.now) for row in drafts])
+
+
+async def make_drafts(work: Work, wanted: InvoicePendingLines, *, bypass_alignment: bool = True) -> list[InvoiceRow]:
+    """`invoice_pending_lines` for this room: the rows of the drafts."""
     as_of = wanted.as_of or work.now
     if as_of > work.now:
         raise AsOfInTheFuture(f"{as_of.isoformat()} has not come yet.", field="as_of")
@@ -86,7 +92,7 @@ async def invoice_pending_lines(
         )
     if not drafts:
         raise NothingToInvoice(f"Nothing of {customer.name} can be invoiced now.")
-    return tuple([await read_invoice(work.session, row, work.now) for row in drafts])
+    return drafts
 
 
 async def ask_to_advance(work: Work, row: InvoiceRow) -> None:
@@ -212,7 +218,7 @@ async def _make_draft(
     )
     work.session.add(row)
     await work.session.flush()
-    lines = [await _move(work, piece, row) for piece in pieces]
+    lines = await _move(work, pieces, row)
     await apply_tax(work.session, lines, workflow)
     add_up(row, lines)
     set_dates(row, lines)
@@ -225,21 +231,23 @@ async def _make_draft(
     return row
 
 
-async def _move(work: Work, piece: _Piece, invoice: InvoiceRow) -> InvoiceLineRow:
-    """The whole line, which keeps its id; or a new line for the part that is billed, the rest waits on as it was."""
-    line = piece.line
-    if not piece.is_whole:
-        rest, line = line, _part_of(line, piece, work.now)
-        rest.period_from = piece.period.end
-        rest.updated_at = work.now
-        work.session.add(line)
-    line.invoice_id = invoice.id
-    line.updated_at = work.now
+async def _move(work: Work, pieces: Sequence[_Piece], invoice: InvoiceRow) -> list[InvoiceLineRow]:
+    """Whole lines, which keep their ids; and new lines for parts that are billed, their rests wait on as they were."""
+    lines: list[InvoiceLineRow] = []
+    for piece in pieces:
+        line = piece.line
+        if not piece.is_whole:
+            rest, line = line, _part_of(line, piece, work.now)
+            rest.period_from = piece.period.end
+            rest.updated_at = work.now
+            work.session.add(line)
+        line.invoice_id = invoice.id
+        line.updated_at = work.now
+        lines.append(line)
     await work.session.flush()
-    await work.session.execute(
-        update(DetailLineRow).where(col(DetailLineRow.line_id) == line.id).values(invoice_id=invoice.id)
-    )
-    return line
+    moved = col(DetailLineRow.line_id).in_([line.id for line in lines])
+    await work.session.execute(update(DetailLineRow).where(moved).values(invoice_id=invoice.id))
+    return lines
 
 
 def _part_of(line: InvoiceLineRow, piece: _Piece, now: datetime) -> InvoiceLineRow:

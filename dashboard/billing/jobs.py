@@ -8,7 +8,7 @@ from dashboard.billing.desk import BillingDesk
 from dashboard.billing.errors import NoBillingProfile
 from dashboard.billing.gathering import due_for_collection, gathering_rows, lock_billing_of, refresh_gathering
 from dashboard.billing.invoice_inputs import InvoicePendingLines
-from dashboard.billing.invoicing import ADVANCE_JOB, billable_lines, invoice_pending_lines
+from dashboard.billing.invoicing import ADVANCE_JOB, billable_lines, make_drafts
 from dashboard.billing.overrides import customer_billing
 from dashboard.billing.progressive import NothingToInvoice
 from dashboard.billing.queries import due_for_advance
@@ -33,7 +33,7 @@ async def collect(desk: BillingDesk, customer_id: str) -> None:
     wanted = InvoicePendingLines(customer_id=customer_id, progressive_billing=False)
     try:
         async with desk.database.transaction(SYSTEM) as work:
-            await invoice_pending_lines(work, wanted, bypass_alignment=False)
+            await make_drafts(work, wanted, bypass_alignment=False)
     except (NothingToInvoice, NoBillingProfile, CustomerDeleted):
         await _look_later(desk, customer_id)
     except Exception as error:

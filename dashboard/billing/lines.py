@@ -15,7 +15,7 @@ from dashboard.billing.line_rating import FLAT_KIND, USAGE_KIND, rate_flat, take
 from dashboard.billing.rating.lines import RatingResult
 from dashboard.billing.tables import DetailLineRow, InvoiceLineRow, InvoiceRow
 from dashboard.billing.tax import effective_tax, organisation_tax, resolved_tax
-from dashboard.billing.views import TaxConfig, Workflow
+from dashboard.billing.views import InvoiceStatus, TaxConfig, Workflow
 from dashboard.catalog.features import get_feature
 from dashboard.catalog.price_json import price_from_json
 from dashboard.catalog.price_rules import conversion_problems, discount_problems, price_problems, refuse_problems
@@ -26,6 +26,8 @@ from dashboard.kit.ids import new_id
 
 MANUAL = "manual"
 SUBSCRIPTION = "subscription"
+
+Family = list[tuple[InvoiceLineRow, InvoiceStatus]]
 
 
 async def make_line(
@@ -188,16 +190,22 @@ def add_up(invoice: InvoiceRow, lines: Sequence[InvoiceLineRow]) -> None:
     invoice.period_to = max((line.period_to for line in own), default=None)
 
 
-async def family_of(session: AsyncSession, line: InvoiceLineRow) -> list[tuple[InvoiceLineRow, InvoiceRow]]:
-    """The other pieces of a line that is billed in pieces, with their invoices."""
+async def families_of(session: AsyncSession, lines: Sequence[InvoiceLineRow]) -> dict[str, Family]:
+    """Line id → the other pieces of a line that is billed in pieces, the earliest first, with their status."""
+    if not lines:
+        return {}
     statement = (
-        select(InvoiceLineRow, InvoiceRow)
+        select(InvoiceLineRow, col(InvoiceRow.status))
         .join(InvoiceRow, col(InvoiceRow.id) == col(InvoiceLineRow.invoice_id))
-        .where(col(InvoiceLineRow.root_id) == line.root_id, col(InvoiceLineRow.id) != line.id)
+        .where(col(InvoiceLineRow.root_id).in_({line.root_id for line in lines}))
         .where(col(InvoiceLineRow.deleted_at).is_(None))
         .order_by(col(InvoiceLineRow.period_from))
     )
-    return [(piece, invoice) for piece, invoice in await session.execute(statement)]
+    pieces = [(piece, InvoiceStatus(status)) for piece, status in await session.execute(statement)]
+    return {
+        line.id: [(piece, status) for piece, status in pieces if piece.root_id == line.root_id and piece.id != line.id]
+        for line in lines
+    }
 
 
 def _check_terms(line: InvoiceLineRow) -> None:

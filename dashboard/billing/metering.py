@@ -15,8 +15,9 @@ from dashboard.catalog.plan_errors import FeatureNotFound
 from dashboard.catalog.plan_views import Feature
 from dashboard.customers.queries import get_customer, usage_names
 from dashboard.kit.errors import MeterdeskError
+from dashboard.usage.errors import MeterNotFound
 from dashboard.usage.event_store import EventStore
-from dashboard.usage.queries import get_meter, measured_quantity
+from dashboard.usage.queries import measured_quantity, meters_by_id
 from dashboard.usage.views import Meter
 
 QUANTITIES = "meterdesk.quantities"
@@ -54,26 +55,20 @@ async def metered_lines(session: AsyncSession, lines: Sequence[InvoiceLineRow]) 
         return []
     features = await features_by_key(session, {line.feature_key for line in lines if line.feature_key})
     subjects = usage_names(await get_customer(session, lines[0].customer_id))
-    meters: dict[str, Meter | MeterdeskError] = {}
-    for feature in features.values():
-        if feature.meter_id is not None and feature.meter_id not in meters:
-            try:
-                meters[feature.meter_id] = await get_meter(session, feature.meter_id)
-            except MeterdeskError as reason:
-                meters[feature.meter_id] = reason
+    meters = await meters_by_id(session, {feature.meter_id for feature in features.values() if feature.meter_id})
     return [_asked(line, features.get(line.feature_key or ""), meters, subjects) for line in lines]
 
 
 def _asked(
-    line: InvoiceLineRow, feature: Feature | None, meters: dict[str, Meter | MeterdeskError], subjects: tuple[str, ...]
+    line: InvoiceLineRow, feature: Feature | None, meters: dict[str, Meter], subjects: tuple[str, ...]
 ) -> MeteredLine | Unmeasurable:
     if feature is None:
         return Unmeasurable(line.id, line.name, FeatureNotFound(f"There is no feature {line.feature_key!r}."))
     if feature.meter_id is None:
         return Unmeasurable(line.id, line.name, FeatureHasNoMeter(f"The feature {feature.key} has no meter."))
-    meter = meters[feature.meter_id]
-    if isinstance(meter, MeterdeskError):
-        return Unmeasurable(line.id, line.name, meter)
+    meter = meters.get(feature.meter_id)
+    if meter is None:
+        return Unmeasurable(line.id, line.name, MeterNotFound(f"There is no meter {feature.meter_id!r}."))
     return MeteredLine(line.id, meter, subjects, dict(feature.filters), line)
 
 

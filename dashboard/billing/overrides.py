@@ -119,12 +119,7 @@ async def customers_billing(session: AsyncSession, customer_ids: Iterable[str]) 
             select(CustomerOverrideRow).where(col(CustomerOverrideRow.customer_id).in_(ids))
         )
     }
-    pinned_ids = {row.billing_profile_id for row in overrides.values() if row.billing_profile_id}
-    pinned = {
-        row.id: profile_of(row)
-        for row in await session.scalars(select(BillingProfileRow).where(col(BillingProfileRow.id).in_(pinned_ids)))
-        if row.deleted_at is None
-    }
+    pinned = await _live_profiles(session, {row.billing_profile_id for row in overrides.values()} - {None})
     default = await default_billing_profile(session)
     found: dict[str, CustomerBilling] = {}
     for customer_id in ids:
@@ -134,6 +129,13 @@ async def customers_billing(session: AsyncSession, customer_ids: Iterable[str]) 
         if profile is not None:
             found[customer_id] = merged_billing(customer_id, profile, override_of(override) if override else None)
     return found
+
+
+async def _live_profiles(session: AsyncSession, ids: set[str | None]) -> dict[str, BillingProfile]:
+    if not ids:
+        return {}
+    rows = await session.scalars(select(BillingProfileRow).where(col(BillingProfileRow.id).in_(ids)))
+    return {row.id: profile_of(row) for row in rows if row.deleted_at is None}
 
 
 def merged_billing(customer_id: str, profile: BillingProfile, override: CustomerOverride | None) -> CustomerBilling:

@@ -19,7 +19,7 @@ from dashboard.billing.late_usage import (
     late_usage_of,
 )
 from dashboard.billing.line_rating import USAGE_KIND, priced_in, rate_usage, rated_lines_of
-from dashboard.billing.lines import add_up, family_of, store_rating
+from dashboard.billing.lines import Family, add_up, families_of, store_rating
 from dashboard.billing.metering import MeteredLine, Unmeasurable, issue_of_line, metered_lines, quantities_so_far
 from dashboard.billing.rating.lines import RatedLine
 from dashboard.billing.tables import DetailLineRow, InvoiceLineRow, InvoiceRow
@@ -27,11 +27,11 @@ from dashboard.billing.views import Invoice, InvoiceStatus, Issue
 from dashboard.kit.database import Work
 from dashboard.kit.errors import MeterdeskError
 
-_GIVEN_UP = (InvoiceStatus.DELETED.value, InvoiceStatus.VOIDED.value)
+_GIVEN_UP = (InvoiceStatus.DELETED, InvoiceStatus.VOIDED)
 _NOT_FIXED_YET = (
-    InvoiceStatus.DRAFT_CREATED.value,
-    InvoiceStatus.DRAFT_WAITING_FOR_COLLECTION.value,
-    InvoiceStatus.DRAFT_COLLECTING.value,
+    InvoiceStatus.DRAFT_CREATED,
+    InvoiceStatus.DRAFT_WAITING_FOR_COLLECTION,
+    InvoiceStatus.DRAFT_COLLECTING,
 )
 
 
@@ -80,41 +80,52 @@ async def fix_quantities(work: Work, row: InvoiceRow, measured: Measured) -> tup
     """
     issues = list(measured.issues)
     lines = await live_lines(work.session, row.id, kind=USAGE_KIND) if measured.quantities else []
-    details = await detail_rows(work.session, [line.id for line in lines])
-    for line in lines:
-        if line.id in measured.quantities:
-            try:
-                line.measured_with = measured.lines[line.id].measured_with
-                await _rate_metered(work.session, line, measured.quantities[line.id], details[line.id])
-            except MeterdeskError as reason:
-                issues.append(issue_of_line(line.id, line.name, reason, CRITICAL))
+    metered = [line for line in lines if line.id in measured.quantities]
+    families = await _families(work.session, metered)
+    for line in metered:
+        line.measured_with = measured.lines[line.id].measured_with
+        try:
+            await _rate_metered(work.session, line, measured.quantities[line.id], families)
+        except MeterdeskError as reason:
+            issues.append(issue_of_line(line.id, line.name, reason, CRITICAL))
     for late in measured.late:
         line = await correction_line(work, row, late)
         if line is not None:
-            await _rate_metered(work.session, line, late.quantity)
+            await _rate_metered(work.session, line, late.quantity, await _families(work.session, [line]))
     if lines or measured.late:
         add_up(row, await live_lines(work.session, row.id))
     row.quantities_fixed_at = None if issues else work.now
     return tuple(issues)
 
 
-async def _rate_metered(
-    session: AsyncSession, line: InvoiceLineRow, cumulative: Decimal, known: Sequence[DetailLineRow] | None = None
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Families:
+    """The other pieces of lines by line id, and the priced components of all of them by theirs."""
+
+    pieces: dict[str, Family]
+    details: dict[str, list[DetailLineRow]]
+
+
+async def _families(session: AsyncSession, lines: Sequence[InvoiceLineRow]) -> _Families:
+    pieces = await families_of(session, lines)
+    everybody = {piece.id for family in pieces.values() for piece, _ in family} | {line.id for line in lines}
+    return _Families(pieces, await detail_rows(session, list(everybody)))
+
+
+async def _rate_metered(session: AsyncSession, line: InvoiceLineRow, cumulative: Decimal, families: _Families) -> None:
     before = [
-        (piece, invoice)
-        for piece, invoice in await family_of(session, line)
+        (piece, status)
+        for piece, status in families.pieces[line.id]
         if line.is_late_usage or piece.period_to <= line.period_from
     ]
-    if any(invoice.status in _NOT_FIXED_YET for _, invoice in before):
+    if any(status in _NOT_FIXED_YET for _, status in before):
         raise InvoicingAppError(
             Trouble.TRANSIENT, "earlier_piece_open", f"An earlier part of “{line.name}” is not counted yet."
         )
-    details = await detail_rows(session, [piece.id for piece, _ in before])
     booked: list[RatedLine] = []
     waived: list[RatedLine] = []
-    for piece, invoice in before:
-        (waived if invoice.status in _GIVEN_UP else booked).extend(rated_lines_of(details[piece.id], piece))
+    for piece, status in before:
+        (waived if status in _GIVEN_UP else booked).extend(rated_lines_of(families.details[piece.id], piece))
     metered_before = sum((piece.metered_quantity or Decimal(0) for piece, _ in before), Decimal(0))
     line.metered_before = metered_before
     line.metered_quantity = cumulative - metered_before
@@ -127,4 +138,4 @@ async def _rate_metered(
         return
     if line.is_late_usage:
         describe(line, next(piece.name for piece, _ in before if not piece.is_late_usage), line.metered_quantity)
-    await store_rating(session, line, result, known)
+    await store_rating(session, line, result, families.details[line.id])

@@ -1,6 +1,6 @@
 """Questions about meters and what they measured."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -59,6 +59,14 @@ async def live_meters(session: AsyncSession) -> list[Meter]:
     """Every meter that is not deleted."""
     rows = await session.scalars(select(MeterRow).where(col(MeterRow.deleted_at).is_(None)))
     return [meter_from_row(row) for row in rows]
+
+
+async def meters_by_id(session: AsyncSession, ids: Iterable[str]) -> dict[str, Meter]:
+    """The live meters with these ids; the others are left out."""
+    rows = await session.scalars(
+        select(MeterRow).where(col(MeterRow.id).in_(set(ids)), col(MeterRow.deleted_at).is_(None))
+    )
+    return {row.id: meter_from_row(row) for row in rows}
 
 
 async def query_meter(store: EventStore, meter: Meter, query: MeterQuery) -> list[Measurement]:
