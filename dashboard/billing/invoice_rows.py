@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -54,6 +54,31 @@ _OWN_SENTENCE = {
 }
 
 
+# Asked several times for every step of every invoice: put together once, they are also compiled and looked up once.
+_LOCKED_INVOICE = (
+    select(InvoiceRow)
+    .where(col(InvoiceRow.id) == bindparam("invoice_id"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+_ISSUES = (
+    select(IssueRow)
+    .where(col(IssueRow.invoice_id) == bindparam("invoice_id"))
+    .order_by(col(IssueRow.created_at), col(IssueRow.id))
+)
+_LIVE_LINES = (
+    select(InvoiceLineRow)
+    .where(col(InvoiceLineRow.invoice_id) == bindparam("invoice_id"), col(InvoiceLineRow.deleted_at).is_(None))
+    .order_by(col(InvoiceLineRow.created_at), col(InvoiceLineRow.id))
+)
+_A_LIVE_LINE = _LIVE_LINES.with_only_columns(col(InvoiceLineRow.id)).order_by(None).limit(1)
+_DETAILS = (
+    select(DetailLineRow)
+    .where(col(DetailLineRow.line_id).in_(bindparam("line_ids", expanding=True)))
+    .order_by(col(DetailLineRow.line_id), col(DetailLineRow.position))
+)
+
+
 class SyncState:
     """What stands between us and the provider."""
 
@@ -74,12 +99,7 @@ def tab_of(status: InvoiceStatus) -> str:
 
 async def locked_invoice(session: AsyncSession, invoice_id: str) -> InvoiceRow:
     """The row, kept from others until the transaction ends. Raises InvoiceNotFound."""
-    row = await session.scalar(
-        select(InvoiceRow)
-        .where(col(InvoiceRow.id) == invoice_id.upper())
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
+    row = await session.scalar(_LOCKED_INVOICE, {"invoice_id": invoice_id.upper()})
     if row is None:
         raise InvoiceNotFound(f"There is no invoice {invoice_id!r}.")
     return row
@@ -176,8 +196,7 @@ def refresh_attention(row: InvoiceRow, issues: Iterable[Issue]) -> None:
 
 async def issue_rows(session: AsyncSession, invoice_id: str) -> list[IssueRow]:
     """The issues of an invoice in the order they were found."""
-    statement = select(IssueRow).where(col(IssueRow.invoice_id) == invoice_id)
-    return list(await session.scalars(statement.order_by(col(IssueRow.created_at), col(IssueRow.id))))
+    return list(await session.scalars(_ISSUES, {"invoice_id": invoice_id}))
 
 
 async def issues_of(session: AsyncSession, invoice_id: str) -> Issues:
@@ -187,20 +206,13 @@ async def issues_of(session: AsyncSession, invoice_id: str) -> Issues:
 
 async def live_lines(session: AsyncSession, invoice_id: str, *, kind: str | None = None) -> list[InvoiceLineRow]:
     """The lines of an invoice that were not deleted, in the order they were made; only those of a `kind`, if given."""
-    statement = select(InvoiceLineRow).where(
-        col(InvoiceLineRow.invoice_id) == invoice_id, col(InvoiceLineRow.deleted_at).is_(None)
-    )
-    if kind is not None:
-        statement = statement.where(col(InvoiceLineRow.kind) == kind)
-    return list(await session.scalars(statement.order_by(col(InvoiceLineRow.created_at), col(InvoiceLineRow.id))))
+    statement = _LIVE_LINES if kind is None else _LIVE_LINES.where(col(InvoiceLineRow.kind) == kind)
+    return list(await session.scalars(statement, {"invoice_id": invoice_id}))
 
 
 async def has_live_line(session: AsyncSession, invoice_id: str) -> bool:
     """Whether an invoice has a line that was not deleted."""
-    statement = select(col(InvoiceLineRow.id)).where(
-        col(InvoiceLineRow.invoice_id) == invoice_id, col(InvoiceLineRow.deleted_at).is_(None)
-    )
-    return await session.scalar(statement.limit(1)) is not None
+    return await session.scalar(_A_LIVE_LINE, {"invoice_id": invoice_id}) is not None
 
 
 async def lines_with_details(session: AsyncSession, invoice_id: str) -> tuple[InvoiceLine, ...]:
@@ -214,9 +226,8 @@ async def detail_rows(session: AsyncSession, line_ids: Sequence[str]) -> dict[st
     """Line id → its priced components in order."""
     if not line_ids:
         return {}
-    statement = select(DetailLineRow).where(col(DetailLineRow.line_id).in_(line_ids))
     found: dict[str, list[DetailLineRow]] = {line_id: [] for line_id in line_ids}
-    for row in await session.scalars(statement.order_by(col(DetailLineRow.line_id), col(DetailLineRow.position))):
+    for row in await session.scalars(_DETAILS, {"line_ids": line_ids}):
         found[row.line_id].append(row)
     return found
 

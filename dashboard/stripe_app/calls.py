@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -24,6 +24,12 @@ from dashboard.stripe_app.tables import StripeCallRow
 Json = dict[str, Any]
 
 INTENDED, ANSWERED, REFUSED = "intended", "answered", "refused"
+
+_WISH = select(StripeCallRow).where(
+    col(StripeCallRow.subject) == bindparam("subject"),
+    col(StripeCallRow.step) == bindparam("step"),
+    col(StripeCallRow.revision) == bindparam("revision"),
+)
 
 
 def _nothing(_work: Work) -> None:
@@ -119,12 +125,8 @@ async def _write_intent(
 ) -> tuple[StripeCallRow, bool]:
     async with database.transaction(SYSTEM) as work:
         intend(work)
-        query = select(StripeCallRow).where(
-            col(StripeCallRow.subject) == intent.subject,
-            col(StripeCallRow.step) == intent.step,
-            col(StripeCallRow.revision) == intent.revision,
-        )
-        row = await work.session.scalar(query)
+        wish = {"subject": intent.subject, "step": intent.step, "revision": intent.revision}
+        row = await work.session.scalar(_WISH, wish)
         if row is not None:
             if row.state == ANSWERED:
                 # Wished for again after it was done: should it be gone from Stripe, the old key would only replay it.

@@ -5,8 +5,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from dashboard.kit.crypto import SecretBox
 from dashboard.kit.database import STRIPE, Database
 from dashboard.kit.locks import Locks
@@ -26,12 +24,11 @@ from dashboard.stripe_app.webhooks import Letterbox
 WRITER_WAIT_SECONDS = 60.0
 
 
-async def usable_app(session: AsyncSession, app_id: str) -> StripeAppRow:
-    """The row of an app that may be used now.
+def usable_app(row: StripeAppRow | None, app_id: str) -> StripeAppRow:
+    """The row that was found of an app, if it may be used now.
 
     Raises StripeAppNotFound, StripeAppDeleted, StripeAppNotReady, StripeUnauthorized.
     """
-    row = await session.get(StripeAppRow, app_id)
     if row is None or row.state == AppState.INSTALLING:
         raise StripeAppNotFound(f"There is no Stripe app {app_id}.")
     if row.deleted_at is not None:
@@ -93,7 +90,7 @@ class StripeDesk:
     async def app_row(self, app_id: str) -> StripeAppRow:
         """The row of an app that may be used now. Raises what `usable_app` raises."""
         async with self.database.read() as session:
-            return await usable_app(session, app_id)
+            return usable_app(await session.get(StripeAppRow, app_id), app_id)
 
     def gateway_of(self, row: StripeAppRow, *, priority: int = BACKGROUND) -> Gateway:
         """A gateway with the row's own key, whatever its state."""

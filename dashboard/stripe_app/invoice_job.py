@@ -4,13 +4,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import and_, bindparam, select
+from sqlmodel import col
+
 from dashboard.billing.views import ExternalInvoice, Invoice
 from dashboard.kit.database import SYSTEM
 from dashboard.stripe_app.desk import StripeDesk, usable_app
 from dashboard.stripe_app.errors import NoStripeCustomer, StripeCustomerUnusable, StripePermissionMissing
 from dashboard.stripe_app.gateway import Gateway
 from dashboard.stripe_app.invoice_rows import external_view, note_answer, replace_notes
-from dashboard.stripe_app.links import link_row_of
 from dashboard.stripe_app.tables import StripeAppRow, StripeCustomerLinkRow, StripeInvoiceRow
 from dashboard.stripe_app.tax import tax_settings
 from dashboard.stripe_app.to_stripe import DRAFT_NOTES, Draft, Party, draft_of
@@ -58,12 +60,27 @@ class InvoiceJob:
         return view
 
 
+_ROWS = (
+    select(StripeAppRow, StripeCustomerLinkRow, StripeInvoiceRow)
+    .outerjoin(
+        StripeCustomerLinkRow,
+        and_(
+            col(StripeCustomerLinkRow.app_id) == col(StripeAppRow.id),
+            col(StripeCustomerLinkRow.customer_id) == bindparam("customer_id"),
+        ),
+    )
+    .outerjoin(StripeInvoiceRow, col(StripeInvoiceRow.invoice_id) == bindparam("invoice_id"))
+    .where(col(StripeAppRow.id) == bindparam("app_id"))
+)
+
+
 async def open_job(desk: StripeDesk, invoice: Invoice) -> InvoiceJob:
     """Reads all that is known of an invoice at Stripe. Its row may be new and not stored yet."""
     async with desk.database.read() as session:
-        app = await usable_app(session, invoice.app_id or "")
-        link = await link_row_of(session, app.id, invoice.customer_id)
-        row = await session.get(StripeInvoiceRow, invoice.id)
+        wanted = {"app_id": invoice.app_id, "customer_id": invoice.customer_id, "invoice_id": invoice.id}
+        found = (await session.execute(_ROWS, wanted)).one_or_none()
+    app, link, row = found or (None, None, None)
+    app = usable_app(app, invoice.app_id or "")
     if link is None:
         raise NoStripeCustomer("This customer is not linked to a Stripe customer.")
     if link.stripe_deleted_at is not None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -19,14 +19,15 @@ from dashboard.stripe_app.tables import StripeAppRow, StripeCustomerLinkRow
 from dashboard.stripe_app.views import StripeLink
 from dashboard.stripe_app.wire import payment_method_document, payment_method_from, payment_method_of
 
+_LINK = select(StripeCustomerLinkRow).where(
+    col(StripeCustomerLinkRow.app_id) == bindparam("app_id"),
+    col(StripeCustomerLinkRow.customer_id) == bindparam("customer_id"),
+)
+
 
 async def link_row_of(session: AsyncSession, app_id: str, customer_id: str) -> StripeCustomerLinkRow | None:
     """The link of one of our customers in one app."""
-    return await session.scalar(
-        select(StripeCustomerLinkRow).where(
-            col(StripeCustomerLinkRow.app_id) == app_id, col(StripeCustomerLinkRow.customer_id) == customer_id
-        )
-    )
+    return await session.scalar(_LINK, {"app_id": app_id, "customer_id": customer_id})
 
 
 async def link_row_by_stripe_id(
