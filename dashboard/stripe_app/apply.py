@@ -85,13 +85,26 @@ async def apply_bundle(desk: StripeDesk, bundle: Bundle) -> bool:
 
     Refusals, outages and faults of ours do not raise: the letter waits and is tried again.
     """
-    async with _in_hand(desk, bundle) as ours:
+    async with in_hand(desk, bundle) as ours:
         left = list(bundle.event_ids)
         # Each is asked for anew: one reading may have settled several.
         while ours and left and (row := await _first_due(desk, left)) is not None:
             left.remove(row.id)
             await _apply(desk, row, tuple(left))
     return ours
+
+
+@asynccontextmanager
+async def in_hand(desk: StripeDesk, bundle: Bundle) -> AsyncIterator[bool]:
+    """True inside the block when letters about this thing are this worker's, False when another has some in hand.
+
+    Nobody leaves them behind: what says so goes when its process goes.
+    """
+    if desk.locks is None:
+        yield True
+        return
+    async with desk.locks.holding(f"letters about {bundle.about} for {bundle.app_id}") as ours:
+        yield ours
 
 
 async def apply_again(desk: StripeDesk, actor: Actor, event_id: str) -> None:
@@ -103,16 +116,6 @@ async def apply_again(desk: StripeDesk, actor: Actor, event_id: str) -> None:
         row.state, row.reason, row.attempts, row.settled_at = EventState.RECEIVED, None, 0, None
         work.audit("stripe_event.applied_again", "stripe_event", row.id, event=row.event_id)
         work.changed("stripe_events", DUE)
-
-
-@asynccontextmanager
-async def _in_hand(desk: StripeDesk, bundle: Bundle) -> AsyncIterator[bool]:
-    """True when the letters are this worker's. It cannot leave them behind: the lock goes when its process goes."""
-    if desk.locks is None:
-        yield True
-        return
-    async with desk.locks.holding(f"letters about {bundle.about} for {bundle.app_id}") as ours:
-        yield ours
 
 
 async def _first_due(desk: StripeDesk, event_ids: Sequence[str]) -> StripeEventRow | None:

@@ -104,6 +104,8 @@ class Story:
     public_url: ClassVar[str | None] = None
     is_swept: ClassVar[bool] = False
     """Whether what a person does is first seen by the sweep."""
+    is_told: ClassVar[bool] = False
+    """Whether letters alone tell what happened at Stripe: a worker's start does not compare every invoice."""
 
     def __init__(self, site: Site) -> None:
         self.site = site

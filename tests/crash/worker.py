@@ -25,9 +25,11 @@ from dashboard.kit.jobs import JobFunction
 from dashboard.kit.jobs import engine as engine_module
 from dashboard.kit.jobs.postgresql import AdvisoryOwnership
 from dashboard.settings import Settings
+from dashboard.stripe_app import inbox, letter_carrier, webhooks
 from dashboard.stripe_app.desk import StripeDesk
 from tests.crash.collecting_story import Collecting
 from tests.crash.invoice_stories import ChangingDraft, Deleting, Issuing, NewInvoiceByCard, NewLongInvoice
+from tests.crash.letter_stories import HearingOfPayment, HearingTooEarly, MovingHouse, RotatingSecret
 from tests.crash.points import STORY_JOBS, Mortal, in_story
 from tests.crash.settling_stories import Crediting, Paying, PayingOutOfBand, Voiding, WritingOff
 from tests.crash.stories import CheckoutForNewCustomer, Installing, Site, Story, Uninstalling
@@ -46,6 +48,10 @@ STORIES: dict[str, type[Story]] = {
     "crediting": Crediting,
     "deleting": Deleting,
     "collecting and rating usage": Collecting,
+    "hearing of a payment": HearingOfPayment,
+    "hearing of a payment too early": HearingTooEarly,
+    "rotating the webhook's secret": RotatingSecret,
+    "another public address": MovingHouse,
     "uninstalling": Uninstalling,
 }
 
@@ -132,7 +138,14 @@ async def _live(place: Place, pipe: Connection) -> None:
 def _make_quick(clock: Clock) -> None:
     backend_module.clock_from_text = lambda _text: clock
     worker_module.SWEEP_SECONDS = worker_module.DUE_SECONDS = LOOK_SECONDS
+    letter_carrier.LOOK_SECONDS = LOOK_SECONDS
+    inbox._FIRST_PAUSE = timedelta(seconds=LOOK_SECONDS)
     worker_module.job_functions = functools.partial(_story_jobs, worker_module.job_functions)
+    letter_carrier.apply_bundle = functools.partial(_counted, letter_carrier.apply_bundle)
+    stripe_jobs = worker_module.stripe_jobs
+    stripe_jobs.keep_webhooks_current = functools.partial(_counted, stripe_jobs.keep_webhooks_current)
+    # Each letter writes the same rows, however soon it comes after another.
+    webhooks.NOTED_FOR = timedelta()
     engine_module.AdvisoryOwnership = functools.partial(AdvisoryOwnership, look_for_dead_seconds=LOOK_FOR_DEAD_SECONDS)
 
 
@@ -148,8 +161,13 @@ def _keep_quiet(mortal: Mortal, story: type[Story]) -> None:
     async def poll(_desk: StripeDesk) -> float:
         return QUIET_SECONDS
 
+    async def compare_nothing(_desk: StripeDesk) -> None:
+        return None
+
     worker_module.billing_jobs.sweep = sweep
     worker_module.stripe_jobs.stripe_poll = poll
+    if story.is_told:
+        worker_module.stripe_jobs.stripe_reconcile = compare_nothing
 
 
 def _story_jobs(real: Any, backend: Backend) -> dict[str, JobFunction]:
