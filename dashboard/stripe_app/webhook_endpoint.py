@@ -17,6 +17,7 @@ from dashboard.stripe_app.views import AppState, Delivery
 
 METADATA_APP = "meterdesk_app_id"
 OLD_SECRET_LIVES = timedelta(hours=24)
+REPLACED_WITHIN = timedelta(hours=1)
 
 EVENTS = (
     "setup_intent.succeeded",
@@ -169,18 +170,19 @@ async def _replace(desk: StripeDesk, actor: Actor, row: StripeAppRow) -> None:
 
 
 async def remove_forgotten_endpoints(desk: StripeDesk, app_id: str) -> None:
-    """Deletes what a replacement left at Stripe because it was cut off before its last step: endpoints of this app that
-    are no younger than the one in use. A younger one is another replacement, under way."""
+    """Deletes what a replacement left at Stripe because it was cut off: endpoints of this app other than the one in use.
+    A younger one is left alone for an hour, since it may be another replacement, under way."""
     row = await desk.app_row(app_id)
     if row.webhook_endpoint_id is None:
         return
+    while_ago = int((desk.database.clock.now() - REPLACED_WITHIN).timestamp())
     async with desk.stripe(app_id) as gateway:
         ours = [
             one for one in await gateway.list_webhook_endpoints() if one.get("metadata", {}).get(METADATA_APP) == app_id
         ]
         used = next((one for one in ours if one["id"] == row.webhook_endpoint_id), None)
         for one in ours:
-            if used is not None and one is not used and one["created"] <= used["created"]:
+            if used is not None and one is not used and one["created"] <= max(used["created"], while_ago):
                 await delete_endpoint(gateway, one["id"])
 
 

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
@@ -286,6 +288,29 @@ async def test_a_rotation_that_a_crash_cut_off_before_its_last_step_leaves_no_se
     [left] = await endpoints(house)
     [row] = await rows(house)
     assert row.webhook_endpoint_id == left["id"] != old["id"]
+
+
+async def test_a_rotation_that_a_crash_cut_off_before_it_was_written_down_leaves_no_second_webhook(house, monkeypatch):
+    house.desk.public_url = PUBLIC
+    await house.install()
+    [used] = await endpoints(house)
+    [row] = await rows(house)
+    await house.sandbox.post("/_sandbox/clock", json={"advance": "PT10S"})
+
+    def crash(*_):
+        raise ConnectionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(webhook_endpoint, "take_endpoint", crash)
+        with pytest.raises(ConnectionError):
+            await rotate_signing_secret(house.desk, ADA, row.id)
+    house.clock.move_to(datetime.now(UTC))
+    await stripe_reconcile(house.desk)
+    # It might be another rotation, under way.
+    assert len(await endpoints(house)) == 2
+    house.clock.advance(timedelta(hours=2))
+    await stripe_reconcile(house.desk)
+    assert [left["id"] for left in await endpoints(house)] == [used["id"]]
 
 
 # Leaving
