@@ -147,7 +147,8 @@ async def _tell(
             row.sent_at = event.created_at
     external = external_view(row, letter.app)
     if external is not None:
-        first = events[0]
+        # A payment's letter may come before its invoice's, whose name says more about the invoice.
+        first = min(events, key=lambda event: (event.object_type != "invoice", event.created_at, event.id))
         news = ExternalNews(letter.app.id, external, first.type, first.created_at, row.invoice_id, read_at)
         await record_news(work, news)
 
