@@ -170,8 +170,10 @@ async def _replace(desk: StripeDesk, actor: Actor, row: StripeAppRow) -> None:
 
 
 async def remove_forgotten_endpoints(desk: StripeDesk, app_id: str) -> None:
-    """Deletes what a replacement left at Stripe because it was cut off: endpoints of this app other than the one in use.
-    A younger one is left alone for an hour, since it may be another replacement, under way."""
+    """Deletes endpoints of this app that are not in use: a replacement that was cut off left them at Stripe.
+
+    One that is younger than the one in use is left alone for an hour: it may be another replacement, under way.
+    """
     row = await desk.app_row(app_id)
     if row.webhook_endpoint_id is None:
         return
