@@ -10,6 +10,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -38,57 +39,47 @@ class Locks:
 
     def __init__(self, database: Database) -> None:
         self._keeper: _Keeper = _FileBytes(database) if database.is_sqlite else _AdvisoryLocks(database)
-        self._held: set[str] = set()
-        self._freed = asyncio.Condition()
+        # Each is there as long as somebody holds it or waits for it.
+        self._here: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
     async def holding(self, name: str, *, wait_seconds: float = 0) -> AsyncIterator[bool]:
         """True inside the block when `name` is ours, False when somebody else kept it for all of `wait_seconds`."""
-        taken = await self._take(name, wait_seconds)
+        here = self._here.setdefault(name, asyncio.Lock())
+        taken = await self._take(name, here, wait_seconds)
         try:
             yield taken
         finally:
             if taken:
-                await self._give_back(name)
+                await self._give_back(name, here)
 
     async def close(self) -> None:
         """Gives back everything."""
         await self._keeper.close()
 
-    async def _take(self, name: str, wait_seconds: float) -> bool:
+    async def _take(self, name: str, here: asyncio.Lock, wait_seconds: float) -> bool:
         deadline = asyncio.get_running_loop().time() + wait_seconds
-        if not await self._take_here(name, wait_seconds):
+        try:
+            async with asyncio.timeout(wait_seconds):
+                await here.acquire()
+        except TimeoutError:
             return False
         try:
             while not await self._keeper.take(_number(name)):
                 if asyncio.get_running_loop().time() >= deadline:
-                    await self._give_back_here(name)
+                    here.release()
                     return False
                 await asyncio.sleep(RETRY_SECONDS)
         except BaseException:
-            await self._give_back_here(name)
+            here.release()
             raise
         return True
 
-    async def _take_here(self, name: str, wait_seconds: float) -> bool:
-        async with self._freed:
-            try:
-                await asyncio.wait_for(self._freed.wait_for(lambda: name not in self._held), wait_seconds or 0.001)
-            except TimeoutError:
-                return False
-            self._held.add(name)
-            return True
-
-    async def _give_back(self, name: str) -> None:
+    async def _give_back(self, name: str, here: asyncio.Lock) -> None:
         try:
             await self._keeper.give_back(_number(name))
         finally:
-            await self._give_back_here(name)
-
-    async def _give_back_here(self, name: str) -> None:
-        async with self._freed:
-            self._held.discard(name)
-            self._freed.notify_all()
+            here.release()
 
 
 async def lock_until_commit(session: AsyncSession, name: str) -> None:
