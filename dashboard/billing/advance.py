@@ -37,7 +37,7 @@ from dashboard.billing.quantities import fix_quantities, measure
 from dashboard.billing.state_machine import Facts, Trigger, next_state
 from dashboard.billing.tables import InvoiceRow
 from dashboard.billing.troubles import clear_trouble, component_of, note_no_trouble, note_trouble
-from dashboard.billing.views import CustomerBilling, ExternalInvoice, Invoice, InvoiceStatus, Issue
+from dashboard.billing.views import CustomerBilling, ExternalInvoice, Invoice, InvoiceLine, InvoiceStatus, Issue
 from dashboard.kit.database import SYSTEM, Work
 
 S = InvoiceStatus
@@ -98,23 +98,25 @@ async def _nothing(_work: Work, _row: InvoiceRow, issues: Issues) -> Issues:
     return issues
 
 
-async def _note(desk: BillingDesk, invoice_id: str, effect: _Effect = _nothing) -> _Next:
-    """One transaction: what came of a state's work is written, and the states that follow from it are entered."""
+async def _note(desk: BillingDesk, invoice_id: str, effect: _Effect = _nothing, sent: Invoice | None = None) -> _Next:
+    """One transaction: what came of a state's work is written, and the states that follow from it are entered.
+
+    `sent` is the invoice as the app was asked to take it.
+    """
     async with desk.database.transaction(SYSTEM) as work:
         row = await locked_invoice(work.session, invoice_id)
         issues = await effect(work, row, await issues_of(work.session, invoice_id))
-        return await _go_on(work, row, issues)
+        return await _go_on(work, row, issues, sent)
 
 
-async def _go_on(work: Work, row: InvoiceRow, issues: Issues) -> _Next:
+async def _go_on(work: Work, row: InvoiceRow, issues: Issues, sent: Invoice | None) -> _Next:
     """Enters states as far as that needs nothing from outside."""
     while not _is_held(row, work):
         status = S(row.status)
         if row.requested_action is not None:
             return _Todo(_perform, invoice_of(row, issues))
         if status in _WORK:
-            lines = await lines_with_details(work.session, row.id) if status in _LINES_ARE_ASKED_FOR else ()
-            return _Todo(_WORK[status], invoice_of(row, issues, lines))
+            return _Todo(_WORK[status], invoice_of(row, issues, await _lines(work, row, sent)))
         to = next_state(status, Trigger.NEXT, await _facts(work, row, issues))
         if to is None:
             refresh_attention(row, issues)
@@ -124,6 +126,15 @@ async def _go_on(work: Work, row: InvoiceRow, issues: Issues) -> _Next:
             row.sync_state = SyncState.PENDING
         row.wake_at = work.now
     return S(row.status)
+
+
+async def _lines(work: Work, row: InvoiceRow, sent: Invoice | None) -> tuple[InvoiceLine, ...]:
+    """The lines, where the app asks for them; those that it has been sent a moment ago are known."""
+    if S(row.status) not in _LINES_ARE_ASKED_FOR:
+        return ()
+    if sent is not None and sent.lines and sent.revision == row.revision:
+        return sent.lines
+    return await lines_with_details(work.session, row.id)
 
 
 def _is_held(row: InvoiceRow, work: Work) -> bool:
@@ -305,7 +316,7 @@ async def _ask(
         return await _note_failure(desk, invoice, operation, error)
     except Exception as error:
         return await _note_failure(desk, invoice, operation, _unexpected(operation, invoice, error))
-    return await _note(desk, invoice.id, lambda work, row, issues: note(work, row, issues, answer))
+    return await _note(desk, invoice.id, lambda work, row, issues: note(work, row, issues, answer), sent=invoice)
 
 
 async def _note_failure(desk: BillingDesk, invoice: Invoice, operation: str, error: InvoicingAppError) -> _Next:

@@ -293,6 +293,7 @@ def invoice_of(
         next_attempt_at=row.next_attempt_at,
         requested_action=row.requested_action,
         request_id=(row.requested_arguments or {}).get("request_id"),
+        revision=row.revision,
         lines=lines,
         transitions=transitions,
     )

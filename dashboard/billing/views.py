@@ -327,6 +327,8 @@ class Invoice:
     requested_action: str | None = None
     """An action that was asked of the provider and not answered yet; `request_id` names this one asking."""
     request_id: str | None = None
+    revision: int = 0
+    """Counts the changes of what the provider should have."""
     lines: tuple[InvoiceLine, ...] = ()
     transitions: tuple[Transition, ...] = ()
 
