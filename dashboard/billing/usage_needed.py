@@ -10,7 +10,7 @@ from dashboard.billing.line_rating import USAGE_KIND
 from dashboard.billing.tables import InvoiceLineRow, InvoiceRow
 from dashboard.billing.views import InvoiceStatus
 from dashboard.kit.database import Database
-from dashboard.subscriptions.tables import SubscriptionRow
+from dashboard.subscriptions.queries import yielding_lines
 
 _SETTLED = tuple(
     status.value
@@ -50,14 +50,14 @@ class UsageNotInvoiced:
             col(line.deleted_at).is_(None),
             col(line.period_to) >= self._database.clock.now() - LOOK_BACK,
         )
-        # The latest period that was begun, or the start where there is none yet.
         begun = (
-            select(func.coalesce(func.max(col(line.full_period_from)), col(SubscriptionRow.active_from)))
-            .select_from(SubscriptionRow)
-            .outerjoin(line, col(line.subscription_id) == col(SubscriptionRow.id))
-            .where(col(SubscriptionRow.sync_at).is_not(None), col(SubscriptionRow.deleted_at).is_(None))
-            .group_by(col(SubscriptionRow.id))
+            select(col(line.subscription_id), func.max(col(line.full_period_from)))
+            .where(col(line.subscription_id).is_not(None))
+            .group_by(col(line.subscription_id))
         )
         async with self._database.read() as session:
-            starts = [await session.scalar(pending), await session.scalar(settling), *(await session.scalars(begun))]
+            starts = [await session.scalar(pending), await session.scalar(settling)]
+            latest = {subscription_id: start for subscription_id, start in await session.execute(begun)}
+            # The latest period that was begun, or the start where there is none yet.
+            starts += [latest.get(one, start) for one, start in (await yielding_lines(session)).items()]
         return min((start for start in starts if start is not None), default=None)

@@ -102,6 +102,14 @@ async def due_for_sync(session: AsyncSession, now: datetime, *, limit: int = 500
     return list(await session.scalars(statement))
 
 
+async def yielding_lines(session: AsyncSession) -> dict[str, datetime]:
+    """The subscriptions that still yield lines for billing, each with its start."""
+    statement = select(col(SubscriptionRow.id), col(SubscriptionRow.active_from)).where(
+        col(SubscriptionRow.sync_at).is_not(None), col(SubscriptionRow.deleted_at).is_(None)
+    )
+    return {subscription_id: start for subscription_id, start in await session.execute(statement)}
+
+
 async def tax_code_uses(session: AsyncSession, tax_code_id: str) -> list[str]:
     """Names of the rate cards with this tax code in subscriptions that go on, up to NAMED_MAX."""
     plan_ids = await plan_versions_using_tax_code(session, tax_code_id)
