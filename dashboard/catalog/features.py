@@ -17,8 +17,7 @@ from dashboard.kit.database import Work
 from dashboard.kit.errors import InvalidInput
 from dashboard.kit.ids import is_id, new_id
 from dashboard.kit.paging import Page, PageRequest, fetch_page
-from dashboard.usage.queries import get_meter
-from dashboard.usage.tables import MeterRow
+from dashboard.usage.queries import get_meter, ids_of_meters, keys_of_meters
 
 _SORTS: dict[str, Any] = {
     "id": col(FeatureRow.id),
@@ -123,9 +122,7 @@ async def list_features(
             )
         )
     if keys := list(meter_keys):
-        statement = statement.where(
-            col(FeatureRow.meter_id).in_(select(col(MeterRow.id)).where(col(MeterRow.key).in_(keys)))
-        )
+        statement = statement.where(col(FeatureRow.meter_id).in_(await ids_of_meters(session, keys)))
     column = _SORTS[sort]
     rows, total = await fetch_page(
         session, statement.order_by(column.desc() if descending else column, col(FeatureRow.id)), page
@@ -159,9 +156,7 @@ def _live() -> Select[Any]:
 
 async def _with_meters(session: AsyncSession, rows: Iterable[FeatureRow]) -> list[Feature]:
     rows = list(rows)
-    ids = {row.meter_id for row in rows if row.meter_id}
-    found = await session.execute(select(col(MeterRow.id), col(MeterRow.key)).where(col(MeterRow.id).in_(ids)))
-    keys = {meter_id: key for meter_id, key in found}
+    keys = await keys_of_meters(session, [row.meter_id for row in rows if row.meter_id])
     return [_feature(row, keys.get(row.meter_id or "")) for row in rows]
 
 

@@ -69,6 +69,20 @@ async def meters_by_id(session: AsyncSession, ids: Iterable[str]) -> dict[str, M
     return {row.id: meter_from_row(row) for row in rows}
 
 
+async def keys_of_meters(session: AsyncSession, ids: Iterable[str]) -> dict[str, str]:
+    """Meter id → key, deleted ones too; unknown ids are left out."""
+    wanted = set(ids)
+    if not wanted:
+        return {}
+    found = await session.execute(select(col(MeterRow.id), col(MeterRow.key)).where(col(MeterRow.id).in_(wanted)))
+    return {meter_id: key for meter_id, key in found}
+
+
+async def ids_of_meters(session: AsyncSession, keys: Iterable[str]) -> list[str]:
+    """The ids of the meters that have one of these keys, of deleted ones too."""
+    return list(await session.scalars(select(col(MeterRow.id)).where(col(MeterRow.key).in_(set(keys)))))
+
+
 async def query_meter(store: EventStore, meter: Meter, query: MeterQuery) -> list[Measurement]:
     """The rows of `query`. Raises QueryInvalid for an unknown dimension, or a time that runs backwards."""
     for name in {*query.group_by, *query.filters}:
