@@ -35,22 +35,8 @@ _SORTS: dict[str, Any] = {
 async def create_plan(work: Work, wanted: CreatePlan) -> Plan:
     """Makes a draft: version 1, or the version after the last one of this key. Raises PlanHasDraft."""
     last = await _last_version(work.session, wanted.key)
-    row = PlanRow(
-        id=new_id(),
-        key=wanted.key,
-        version=(last.version if last else 0) + 1,
-        name=wanted.name,
-        description=wanted.description,
-        currency=wanted.currency,
-        billing_cadence=wanted.billing_cadence,
-        pro_rating_enabled=wanted.pro_rating_enabled,
-        settlement_mode=wanted.settlement_mode,
-        phases=_documents(wanted.phases),
-        metadata_=wanted.metadata,
-        created_at=work.now,
-        updated_at=work.now,
-    )
-    return await _add(work, row, "plan.created")
+    version = (last.version if last else 0) + 1
+    return await _add(work, _row_of(wanted, work.now, id_=new_id(), key=wanted.key, version=version), "plan.created")
 
 
 async def next_plan_version(work: Work, key_or_id: str) -> Plan:
@@ -137,22 +123,7 @@ async def custom_plan(session: AsyncSession, wanted: CustomPlan, *, now: datetim
 
     Raises PlanNotPublishable with all that is wrong.
     """
-    row = PlanRow(
-        id="",
-        key="",
-        version=0,
-        name=wanted.name,
-        description=wanted.description,
-        currency=wanted.currency,
-        billing_cadence=wanted.billing_cadence,
-        pro_rating_enabled=wanted.pro_rating_enabled,
-        settlement_mode=wanted.settlement_mode,
-        phases=_documents(wanted.phases),
-        metadata_=wanted.metadata,
-        created_at=now,
-        updated_at=now,
-    )
-    plan = await _plan(session, row, now)
+    plan = await _plan(session, _row_of(wanted, now), now)
     _refuse_issues(plan, f"{plan.name} cannot be subscribed to")
     return plan
 
@@ -318,6 +289,24 @@ async def _live_tax_codes(session: AsyncSession, phases: tuple[Phase, ...]) -> s
     if not ids:
         return set()
     return {code.id for code in (await tax_codes_by_id(session, ids)).values() if code.deleted_at is None}
+
+
+def _row_of(wanted: CustomPlan, now: datetime, *, id_: str = "", key: str = "", version: int = 0) -> PlanRow:
+    return PlanRow(
+        id=id_,
+        key=key,
+        version=version,
+        name=wanted.name,
+        description=wanted.description,
+        currency=wanted.currency,
+        billing_cadence=wanted.billing_cadence,
+        pro_rating_enabled=wanted.pro_rating_enabled,
+        settlement_mode=wanted.settlement_mode,
+        phases=_documents(wanted.phases),
+        metadata_=wanted.metadata,
+        created_at=now,
+        updated_at=now,
+    )
 
 
 def _documents(phases: Sequence[PhaseInput]) -> list[dict[str, Any]]:
