@@ -80,7 +80,7 @@ async def _replace_lines(work: Work, row: InvoiceRow, wanted: Sequence[EditLine]
         if line is None:
             raise InvoiceLineNotFound(f"There is no line {one.id!r} on this invoice.", field="lines")
         is_piece = line.managed_by != MANUAL or line.period_from != line.full_period_from or line.root_id != line.id
-        await change_line(work, line, one, workflow, terms_are_fixed=is_piece)
+        await change_line(work, line, one, terms_are_fixed=is_piece)
     for line in known.values():
         line.deleted_at = line.updated_at = work.now
     await work.session.flush()

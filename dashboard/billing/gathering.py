@@ -21,7 +21,7 @@ from dashboard.billing.invoice_rows import (
     touch,
 )
 from dashboard.billing.line_rating import USAGE_KIND
-from dashboard.billing.lines import add_up, change_line, make_line
+from dashboard.billing.lines import add_up, apply_tax, change_line, make_lines
 from dashboard.billing.numbering import gathering_number
 from dashboard.billing.overrides import customer_billing
 from dashboard.billing.sequences import GATHERING, next_number
@@ -63,7 +63,7 @@ async def create_pending_lines(work: Work, wanted: CreatePendingLines) -> Pendin
     await lock_billing_of(work, customer.id)
     billing = await customer_billing(work.session, customer.id)
     row, is_new = await open_gathering(work, customer, currency_for(customer, billing, wanted.currency))
-    lines = [await make_line(work, row, line, billing.workflow) for line in wanted.lines]
+    lines = await make_lines(work, row, wanted.lines, billing.workflow)
     await refresh_gathering(work, row, billing.workflow)
     names = [line.name for line in lines][:NAMES_AUDITED_MAX]
     work.audit("invoice.lines_added", "customer", customer.id, currency=row.currency, lines=names, count=len(lines))
@@ -83,7 +83,8 @@ async def update_pending_line(work: Work, line_id: str, wanted: PendingLineInput
     """
     line, row = await _pending_line(work, line_id)
     billing = await customer_billing(work.session, row.customer_id)
-    await change_line(work, line, wanted, billing.workflow, terms_are_fixed=line.period_from != line.full_period_from)
+    await change_line(work, line, wanted, terms_are_fixed=line.period_from != line.full_period_from)
+    await apply_tax(work.session, [line], billing.workflow)
     await refresh_gathering(work, row, billing.workflow)
     work.audit("invoice.line_updated", "customer", row.customer_id, line=line.id, name=line.name)
     details = await detail_rows(work.session, [line.id])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import chain
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -45,11 +46,31 @@ async def make_line(
     Raises ZeroAmount, AmountTooLarge, BadPrice, UnknownTaxCode, FeatureNotFound, FeatureHasNoMeter, InvalidInput.
     """
     line = blank_line(invoice, wanted, work.now, managed_by=managed_by, reference=reference)
-    await fill_line(work.session, line, wanted, workflow, work.now, is_metered=is_metered)
-    work.session.add(line)
-    await work.session.flush()
-    await rate_if_flat(work.session, line, known=())
+    await fill_line(work.session, line, wanted, work.now, is_metered=is_metered)
+    await _store_new(work.session, [line], workflow)
     return line
+
+
+async def make_lines(
+    work: Work, invoice: InvoiceRow, wanted: Iterable[PendingLineInput], workflow: Workflow
+) -> list[InvoiceLineRow]:
+    """`make_line` for many by hand: all of them or, when it raises, none."""
+    lines: list[InvoiceLineRow] = []
+    for one in wanted:
+        line = blank_line(invoice, one, work.now)
+        await fill_line(work.session, line, one, work.now)
+        lines.append(line)
+    await _store_new(work.session, lines, workflow)
+    return lines
+
+
+async def _store_new(session: AsyncSession, lines: Sequence[InvoiceLineRow], workflow: Workflow) -> None:
+    await apply_tax(session, lines, workflow)
+    details = [take_over(line, (), rate_flat(line)) for line in lines if line.kind == FLAT_KIND]
+    session.add_all(lines)
+    # Details refer to their lines, which the session does not know.
+    await session.flush()
+    session.add_all(chain.from_iterable(details))
 
 
 def blank_line(
@@ -91,12 +112,13 @@ async def fill_line(
     session: AsyncSession,
     line: InvoiceLineRow,
     wanted: PendingLineInput,
-    workflow: Workflow,
     now: datetime,
     *,
     is_metered: bool = True,
 ) -> None:
-    """Writes what is wanted into a line, checked. Raises what `make_line` raises.
+    """Writes what is wanted into a line, checked; which tax applies is for `apply_tax` afterwards.
+
+    Raises what `make_line` raises.
 
     With `is_metered` False nobody asks whether usage can be measured: its quantity is given, as in a simulation, or it
     is asked when the line is collected.
@@ -119,18 +141,16 @@ async def fill_line(
         await _check_meter(session, line)
     tax = await resolved_tax(session, wanted.tax.to_tax_config(), field="tax.tax_code_id")
     line.tax, line.tax_code_id = to_json(tax), tax.tax_code_id
-    await apply_tax(session, [line], workflow)
 
 
-async def change_line(
-    work: Work, line: InvoiceLineRow, wanted: PendingLineInput, workflow: Workflow, *, terms_are_fixed: bool
-) -> None:
+async def change_line(work: Work, line: InvoiceLineRow, wanted: PendingLineInput, *, terms_are_fixed: bool) -> None:
     """Replaces what a line says. With `terms_are_fixed`, as in a piece of a line, price, feature and period stay.
+    Which tax applies is for `apply_tax` afterwards.
 
     Raises LineIsFixed where they would not, and what `make_line` raises.
     """
     if not terms_are_fixed:
-        await fill_line(work.session, line, wanted, workflow, work.now)
+        await fill_line(work.session, line, wanted, work.now)
         await rate_if_flat(work.session, line)
         return
     same_terms = (
@@ -141,7 +161,7 @@ async def change_line(
     if not same_terms:
         raise LineIsFixed(f"The price, feature and period of “{line.name}” come from elsewhere.", field="lines")
     full_period, quantity = (line.full_period_from, line.full_period_to), line.quantity
-    await fill_line(work.session, line, wanted, workflow, work.now)
+    await fill_line(work.session, line, wanted, work.now)
     line.full_period_from, line.full_period_to = full_period
     line.quantity = quantity
     await rate_if_flat(work.session, line)

@@ -11,12 +11,12 @@ from dashboard.billing.invoice_inputs import SimulatedLine, SimulateInvoice
 from dashboard.billing.invoice_rows import invoice_of, line_of
 from dashboard.billing.invoicing import set_dates
 from dashboard.billing.line_rating import FLAT_KIND, rate_flat, take_over, terms_of
-from dashboard.billing.lines import add_up, blank_line, fill_line
+from dashboard.billing.lines import add_up, apply_tax, blank_line, fill_line
 from dashboard.billing.overrides import customer_billing
 from dashboard.billing.rating.lines import Position, RateRequest
 from dashboard.billing.rating.rate import rate_line
 from dashboard.billing.tables import DetailLineRow, InvoiceLineRow, InvoiceRow
-from dashboard.billing.views import CustomerBilling, Invoice, InvoiceStatus, Workflow
+from dashboard.billing.views import CustomerBilling, Invoice, InvoiceStatus
 from dashboard.customers.queries import live_customer
 from dashboard.customers.views import Customer
 from dashboard.kit.ids import new_id
@@ -35,18 +35,19 @@ async def simulate_invoice(session: AsyncSession, wanted: SimulateInvoice, now: 
     row.number = wanted.number or SIMULATED_NUMBER
     # What is only imagined must not reach the database with the session's next flush.
     with session.no_autoflush:
-        rated = [await _rated(session, row, line, billing.workflow, now) for line in wanted.lines]
-    lines = [line for line, _ in rated]
+        rated = [await _rated(session, row, line, now) for line in wanted.lines]
+        lines = [line for line, _ in rated]
+        await apply_tax(session, lines, billing.workflow)
     add_up(row, lines)
     set_dates(row, lines)
     return invoice_of(row, (), tuple(line_of(line, details) for line, details in rated))
 
 
 async def _rated(
-    session: AsyncSession, invoice: InvoiceRow, wanted: SimulatedLine, workflow: Workflow, now: datetime
+    session: AsyncSession, invoice: InvoiceRow, wanted: SimulatedLine, now: datetime
 ) -> tuple[InvoiceLineRow, list[DetailLineRow]]:
     line = blank_line(invoice, wanted, now)
-    await fill_line(session, line, wanted, workflow, now, is_metered=False)
+    await fill_line(session, line, wanted, now, is_metered=False)
     if line.kind == FLAT_KIND:
         return line, take_over(line, [], rate_flat(line))
     line.metered_quantity = line.quantity = wanted.quantity or Decimal(0)

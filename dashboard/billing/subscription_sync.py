@@ -19,7 +19,7 @@ from dashboard.billing.inputs import TaxConfigInput
 from dashboard.billing.invoice_inputs import PendingLineInput
 from dashboard.billing.invoice_rows import set_issues
 from dashboard.billing.issues import WARNING
-from dashboard.billing.lines import SUBSCRIPTION, fill_line, make_line, rate_if_flat
+from dashboard.billing.lines import SUBSCRIPTION, apply_tax, fill_line, make_line, rate_if_flat
 from dashboard.billing.overrides import customer_billing
 from dashboard.billing.subscription_adjustments import adjustments_due, is_adjustment
 from dashboard.billing.tables import InvoiceLineRow, InvoiceRow
@@ -150,7 +150,8 @@ class _Sync:
     async def _change(self, row: InvoiceLineRow, line: SubscriptionLine) -> None:
         billed_to = row.period_from if row.period_from > line.service_period.start else None
         wanted = _input(line, self.subscription)
-        await fill_line(self.work.session, row, wanted, self.workflow, self.work.now, is_metered=False)
+        await fill_line(self.work.session, row, wanted, self.work.now, is_metered=False)
+        await apply_tax(self.work.session, [row], self.workflow)
         if billed_to is not None:
             # A part of the period is billed already: only the rest waits.
             row.period_from = min(billed_to, row.period_to)
