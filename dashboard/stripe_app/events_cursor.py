@@ -43,16 +43,6 @@ class PollResult:
     """How long nobody had looked, when longer than Stripe keeps events."""
 
 
-async def run_events_cursor(desk: StripeDesk, stop: asyncio.Event) -> None:
-    """Polls every app whose turn it is until `stop` is set. Several processes may run it: a turn is taken once."""
-    while not stop.is_set():
-        pause = await poll_due_apps(desk)
-        try:
-            await asyncio.wait_for(stop.wait(), timeout=pause)
-        except TimeoutError:
-            continue
-
-
 async def poll_due_apps(desk: StripeDesk) -> float:
     """Polls the apps whose turn it is; answers in how many seconds to come back."""
     # Side by side, so that an account which does not answer holds up no other.
