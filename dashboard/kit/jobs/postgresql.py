@@ -19,13 +19,13 @@ from dashboard.kit.jobs import internals
 from dashboard.kit.jobs.catalogue import RUNS_AT_ONCE
 from dashboard.kit.jobs.errors import EngineAlreadyRunning
 from dashboard.kit.jobs.store import CHANNEL, Jobs
+from dashboard.kit.locks import SERVER_KEEPALIVE
 
 logger = logging.getLogger(__name__)
 
 RECONNECT_SECONDS = 1.0
 
-# Both ends notice within half a minute that the other was unplugged; then the server lets its locks go.
-SERVER_KEEPALIVE = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
+# Like the server, we notice within half a minute that the other was unplugged.
 OUR_KEEPALIVE = {"keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3"}
 
 
