@@ -42,6 +42,7 @@ from dashboard.tables import METADATA
 from tests.cast import draft_for, make_profile
 from tests.contract.sandbox_support import running_sandbox
 from tests.stripe_house import ADA, House, open_house
+from tests.stripe_side import IN_BERLIN, switch_tax_on
 from tests.weather_check import disturbed_share, is_over, wrongs
 from tests.weather_kinds import AMOUNTS, KINDS, Kind, Story, asked_stripe
 
@@ -53,7 +54,6 @@ CHANCE_OF_EACH = 0.045
 
 JOBS_AT_ONCE = 20
 STORMY_ROUNDS, CALM_ROUNDS = 7, 12
-BERLIN = {"country": "DE", "postal_code": "10115", "city": "Berlin", "line1": "Invalidenstr. 1"}
 LETTERS = {"mode": "hold", "order": "shuffle", "duplicate_every": 4, "drop_every": 5}
 """Held until the round's end, then in any order; each fourth twice, each fifth never."""
 
@@ -119,10 +119,7 @@ class _Storm:
 
     async def prepare(self) -> None:
         """Bad weather begins, customers come, and their invoices are made."""
-        tax = {f"head_office[address][{name}]": value for name, value in BERLIN.items()}
-        await self.house.stripe("POST", "/v1/tax/settings", tax)
-        registration = {"country": "DE", "country_options[de][type]": "standard", "active_from": "now"}
-        await self.house.stripe("POST", "/v1/tax/registrations", registration)
+        await switch_tax_on(self.house.stripe)
         async with self.house.database.transaction(ADA) as work:
             plain = {"app_id": self.app_id, "collection_interval": "PT0S", "draft_period": "PT0S"}
             await make_profile(work, **plain, tax_enabled=False)
@@ -142,7 +139,7 @@ class _Storm:
     async def _customer(self, number: int, kind: Kind, taxed: BillingProfile) -> Customer:
         currency = "EUR" if kind.taxed else self.chance.choice(list(AMOUNTS))
         customer = await self.house.customer(
-            f"Customer {number}", currency=currency, primary_email="pay@acme.example.com", billing_address=BERLIN
+            f"Customer {number}", currency=currency, primary_email="pay@acme.example.com", billing_address=IN_BERLIN
         )
         async with self.house.database.transaction(ADA) as work:
             override = SetCustomerOverride(

@@ -17,21 +17,19 @@ from dashboard.customers.inputs import AddressInput
 from dashboard.customers.queries import live_customer
 from dashboard.customers.tables import CustomerRow
 from dashboard.kit.ids import new_id
-from dashboard.stripe_app import customer_link
 from dashboard.stripe_app.apps import ready_app_ids
-from dashboard.stripe_app.inputs import LinkStripeCustomer
 from dashboard.stripe_app.links import get_links
 from dashboard.stripe_app.reconcile import reconcile_app
 from dashboard.stripe_app.tables import StripeAppRow
 from tests.cast import draft_for, make_profile
 from tests.crash.stories import ADA, Story, until
+from tests.stripe_side import IN_BERLIN, link_payer, switch_tax_on
 
 A = InvoiceAction
 S = InvoiceStatus
 
 BY_CARD = {"collection_method": CollectionMethod.CHARGE_AUTOMATICALLY}
 BY_MAIL = {"collection_method": CollectionMethod.SEND_INVOICE}
-HOME = {"country": "DE", "postal_code": "10115", "city": "Berlin", "line1": "Invalidenstr. 1"}
 ONCE = ("/finalize", "/pay", "/void", "/mark_uncollectible")
 
 
@@ -53,16 +51,10 @@ class InvoiceStory(Story):
     async def prepare(self) -> str:
         """Answers the customer's id."""
         customer_id = await self.site.customer(
-            currency="USD", billing_address=AddressInput(**HOME), subject_keys=[new_id()]
+            currency="USD", billing_address=AddressInput(**IN_BERLIN), subject_keys=[new_id()]
         )
-        address = {f"address[{name}]": value for name, value in HOME.items()}
-        who = {"name": customer_id, "email": "pay@acme.example.com", **address}
-        stripe_id = (await self.site.stripe("POST", "/v1/customers", who))["id"]
-        card = await self.site.stripe("POST", "/v1/payment_methods/pm_card_visa/attach", {"customer": stripe_id})
-        request = LinkStripeCustomer(
-            customer_id=customer_id, stripe_customer_id=stripe_id, default_payment_method_id=card["id"]
-        )
-        await customer_link.link_stripe_customer(self.desk, ADA, request)
+        address = {f"address[{name}]": value for name, value in IN_BERLIN.items()}
+        await link_payer(self.desk, ADA, self.site.stripe, customer_id, name=customer_id, **address)
         return customer_id
 
     async def is_known(self, subject: str) -> bool:
@@ -173,18 +165,7 @@ class NewInvoiceByCard(InvoiceStory):
 
     async def found(self) -> None:
         await super().found()
-        office = {f"head_office[address][{name}]": value for name, value in HOME.items()}
-        await self.site.stripe("POST", "/v1/tax/settings", office)
-        await self.site.stripe(
-            "POST",
-            "/v1/tax/registrations",
-            {
-                "country": "DE",
-                "active_from": "now",
-                "country_options[de][type]": "standard",
-                "country_options[de][standard][place_of_supply_scheme]": "standard",
-            },
-        )
+        await switch_tax_on(self.site.stripe)
 
     async def prepare(self) -> str:
         subject = await super().prepare()

@@ -7,8 +7,6 @@ import pytest
 
 from dashboard.billing.invoicing_app import InvoicingAppError
 from dashboard.billing.views import CollectionMethod, Invoice, InvoiceStatus
-from dashboard.stripe_app import customer_link
-from dashboard.stripe_app.inputs import LinkStripeCustomer
 from dashboard.stripe_app.invoice_issue import TRUSTED_FOR
 from dashboard.stripe_app.invoice_rows import external_of
 from dashboard.ui.invoices.totals import total_rows
@@ -18,6 +16,7 @@ from tests.stripe_house import ADA, House
 from tests.stripe_house import house as house
 from tests.stripe_house import stripe_sandbox as stripe_sandbox
 from tests.stripe_invoices import changed, detail, line
+from tests.stripe_side import link_payer
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -61,13 +60,8 @@ async def open_desk(house: House, currency: str = "USD", **workflow: Any) -> Des
     async with house.database.transaction(ADA) as work:
         await make_profile(work, app_id=app.id, collection_interval="PT0S", **{"tax_enabled": False, **workflow})
     customer = await house.customer(currency=currency)
-    made = await house.stripe("POST", "/v1/customers", {"name": "Acme", "email": "pay@acme.example.com"})
-    card = await house.stripe("POST", "/v1/payment_methods/pm_card_visa/attach", {"customer": made["id"]})
-    request = LinkStripeCustomer(
-        customer_id=customer.id, stripe_customer_id=made["id"], default_payment_method_id=card["id"]
-    )
-    await customer_link.link_stripe_customer(house.desk, ADA, request)
-    return Desk(house, app.id, customer, made["id"])
+    stripe_id = await link_payer(house.desk, ADA, house.stripe, customer.id)
+    return Desk(house, app.id, customer, stripe_id)
 
 
 def rows(invoice: Invoice) -> list[tuple[str, str]]:

@@ -41,6 +41,7 @@ from tests.contract.sandbox_support import Receiver, eventually
 from tests.stripe_house import ADA
 from tests.stripe_house import house as house
 from tests.stripe_house import stripe_sandbox as stripe_sandbox
+from tests.stripe_side import link_payer
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -83,12 +84,7 @@ async def billed_customer(house, app, card="pm_card_visa", **workflow):
     async with house.database.transaction(ADA) as work:
         await make_profile(work, app_id=app.id, collection_interval="PT0S", tax_enabled=False, **workflow)
     customer = await house.customer(currency="USD")
-    made = await house.stripe("POST", "/v1/customers", {"name": "Acme", "email": "pay@acme.example.com"})
-    method = await house.stripe("POST", f"/v1/payment_methods/{card}/attach", {"customer": made["id"]})
-    request = LinkStripeCustomer(
-        customer_id=customer.id, stripe_customer_id=made["id"], default_payment_method_id=method["id"]
-    )
-    await customer_link.link_stripe_customer(house.desk, ADA, request)
+    await link_payer(house.desk, ADA, house.stripe, customer.id, card=card)
     return customer
 
 

@@ -19,6 +19,7 @@ from tests.stripe_house import ADA, House
 from tests.stripe_house import house as house
 from tests.stripe_house import stripe_sandbox as stripe_sandbox
 from tests.stripe_invoices import BY_MAIL, NO_TAX, WITH_TAX, changed, detail, invoice, line
+from tests.stripe_side import link_payer, switch_tax_on
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -51,28 +52,8 @@ class Billing:
     async def mark(self) -> int:
         return len(await self.house.writes())
 
-    async def tax_on(self, **customer) -> None:
-        """Sets up Stripe Tax with a head office and a registration in Germany."""
-        await self.house.stripe(
-            "POST",
-            "/v1/tax/settings",
-            {
-                "head_office[address][country]": "DE",
-                "head_office[address][postal_code]": "10115",
-                "head_office[address][city]": "Berlin",
-                "head_office[address][line1]": "Invalidenstr. 1",
-            },
-        )
-        await self.house.stripe(
-            "POST",
-            "/v1/tax/registrations",
-            {
-                "country": "DE",
-                "active_from": "now",
-                "country_options[de][type]": "standard",
-                "country_options[de][standard][place_of_supply_scheme]": "standard",
-            },
-        )
+    async def tax_on(self) -> None:
+        await switch_tax_on(self.house.stripe)
 
 
 @pytest.fixture
@@ -80,13 +61,8 @@ async def billing(house: House) -> Billing:
     """An installed app and a linked customer who pays by card."""
     app = await house.install()
     customer = await house.customer()
-    made = await house.stripe("POST", "/v1/customers", {"name": "Acme", "email": "pay@acme.example.com"})
-    card = await house.stripe("POST", "/v1/payment_methods/pm_card_visa/attach", {"customer": made["id"]})
-    request = LinkStripeCustomer(
-        customer_id=customer.id, stripe_customer_id=made["id"], default_payment_method_id=card["id"]
-    )
-    await customer_link.link_stripe_customer(house.desk, ADA, request)
-    return Billing(house, app.id, customer.id, made["id"])
+    stripe_id = await link_payer(house.desk, ADA, house.stripe, customer.id)
+    return Billing(house, app.id, customer.id, stripe_id)
 
 
 # Three calls

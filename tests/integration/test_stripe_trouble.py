@@ -20,12 +20,13 @@ from dashboard.stripe_app.inputs import LinkStripeCustomer
 from dashboard.stripe_app.jobs import stripe_sweep
 from dashboard.stripe_app.tables import StripeAppRow
 from tests.integration.test_stripe_amounts import open_desk
-from tests.integration.test_stripe_invoices import BERLIN, Billing
+from tests.integration.test_stripe_invoices import BERLIN
 from tests.integration.test_stripe_invoices import billing as billing
 from tests.stripe_house import ADA
 from tests.stripe_house import house as house
 from tests.stripe_house import stripe_sandbox as stripe_sandbox
 from tests.stripe_invoices import detail, line
+from tests.stripe_side import switch_tax_on
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -88,7 +89,7 @@ async def test_an_invoice_that_heard_of_the_refused_key_too_late_goes_on_with_th
 async def taxed(house, **workflow):
     """Stripe Tax is set up in Germany; where the customer is, nobody knows."""
     desk = await open_desk(house, "EUR", tax_enabled=True, **workflow)
-    await Billing(house, desk.app_id, desk.customer.id, desk.stripe_customer_id).tax_on()
+    await switch_tax_on(house.stripe)
     return desk
 
 

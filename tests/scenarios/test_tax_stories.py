@@ -28,15 +28,14 @@ from dashboard.catalog.plan_inputs import CreatePlan
 from dashboard.catalog.plans import create_plan, publish_plan
 from dashboard.catalog.tax_codes import create_tax_code, set_tax_defaults
 from dashboard.kit.inputs import parse_input
-from dashboard.stripe_app import customer_link
 from dashboard.stripe_app.apps import is_installed
-from dashboard.stripe_app.inputs import LinkStripeCustomer
 from dashboard.subscriptions.inputs import CreateSubscription
 from dashboard.subscriptions.service import SubscriptionDesk, create_subscription
 from tests.scenarios.story import ON_SQLITE, Readiness, day, fee
 from tests.stripe_house import ADA, House
 from tests.stripe_house import house as house
 from tests.stripe_house import stripe_sandbox as stripe_sandbox
+from tests.stripe_side import link_payer
 
 pytestmark = ON_SQLITE
 
@@ -58,12 +57,8 @@ BERLIN = {"address[country]": "DE", "address[postal_code]": "10115", "address[ci
 async def linked_customer(house: House) -> str:
     """Somebody in Berlin with a card."""
     customer = await house.customer("Globex GmbH", currency="EUR")
-    made = await house.stripe("POST", "/v1/customers", {"name": "Globex", "email": "ap@globex.test", **BERLIN})
-    card = await house.stripe("POST", "/v1/payment_methods/pm_card_visa/attach", {"customer": made["id"]})
-    link = LinkStripeCustomer(
-        customer_id=customer.id, stripe_customer_id=made["id"], default_payment_method_id=card["id"]
-    )
-    await customer_link.link_stripe_customer(house.desk, ADA, link)
+    who = {"name": "Globex", "email": "ap@globex.test", **BERLIN}
+    await link_payer(house.desk, ADA, house.stripe, customer.id, **who)
     return customer.id
 
 
