@@ -96,15 +96,18 @@ async def _act(seeding: Seeding, demo: DemoInvoice, invoice_id: str) -> None:
 
 async def _wait_for_payments(seeding: Seeding, app_id: str, ids: dict[str, str]) -> None:
     """Looks at Stripe until every invoice rests where it shall, or says which do not yet."""
-    expected = {ids[demo.key]: demo.rests for demo in INVOICES if demo.key in ids}
+    expected = [demo for demo in INVOICES if demo.key in ids]
     deadline = asyncio.get_running_loop().time() + PAYMENTS_SECONDS
     while True:
         await reconcile_app(seeding.backend.stripe, app_id)
-        elsewhere = [one for one, rests in expected.items() if (await _read(seeding, one)).status is not rests]
+        elsewhere = [demo for demo in expected if (await _read(seeding, ids[demo.key])).status is not demo.rests]
         if not elsewhere:
             return
         if asyncio.get_running_loop().time() > deadline:
             break
+        for demo in elsewhere:
+            # A worker that carried it just then may have been in the way.
+            await _act(seeding, demo, ids[demo.key])
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
     seeding.say(f"{len(elsewhere)} invoices stand elsewhere than planned: changed by hand, or still on their way.")
 

@@ -29,6 +29,14 @@ def test_what_was_deleted_is_named_and_not_linked() -> None:
     assert audit_view(entry, AT).subject_href == ""
 
 
+def test_an_audit_entry_calls_what_it_is_about_by_its_name_and_nothing_else() -> None:
+    issued = AuditRecord("a1", AT, STRIPE, "invoice.issued", "invoice", "i1", {"number": "INV-7"})
+    assert audit_view(issued, AT).subject == "INV-7"
+    # Here the name is the line's, not the customer's.
+    line = AuditRecord("a2", AT, STRIPE, "invoice.line_updated", "customer", "c1", {"name": "Workshop"})
+    assert audit_view(line, AT).subject == "c1"
+
+
 def test_actions_keep_the_spelling_of_api() -> None:
     assert action_in_words("api_key.revoked") == "API key revoked"
 

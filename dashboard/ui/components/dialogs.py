@@ -55,17 +55,15 @@ def dialog(
     """
     _check_id(id)
     parts = [
-        rx.el.div(
-            rx.el.h2(title, id=f"{id}-title", class_name="text-base font-semibold"),
-            icon_button("x", "Close", class_name="-mr-2 -mt-1", on_click=close_dialog(id)),
-            class_name="flex items-start justify-between gap-4 px-5 pt-4",
-        ),
+        rx.el.h2(title, id=f"{id}-title", class_name="pl-5 pr-14 pt-4 text-base font-semibold"),
         *(
             [rx.el.p(description, id=f"{id}-description", class_name="px-5 pt-1 text-muted")]
             if description is not None
             else []
         ),
         rx.el.div(*children, class_name="px-5 pb-5 pt-4"),
+        # Last, because a dialog gives the focus to what comes first: to the first field, where there is one.
+        icon_button("x", "Close", class_name="absolute right-3 top-3", on_click=close_dialog(id)),
     ]
     attributes: dict[str, Any] = {
         "id": id,

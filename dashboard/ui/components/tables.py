@@ -91,15 +91,17 @@ def list_table(
     `nothing_fits` is the title and the advice where the search and the filters leave nothing.
     """
     title, advice = nothing_fits
+    rows: Any = state.rows  # pyright: ignore[reportAttributeAccessIssue] (each list's rows have a type of their own)
+    has_pages = state.loading | (rows.length() > 0) | (state.pager.previous != "")
     return data_table(
         columns,
-        state.rows,  # pyright: ignore[reportAttributeAccessIssue] (each list's rows have a type of their own)
+        rows,
         lambda one: row_component(row=one),
         label=label,
         loading=state.loading,
         sort=state.sort,
         empty=rx.cond(state.filtered, empty_state(title, advice, icon_name="search"), nothing_yet),
-        pager=pager(state.pager),
+        pager=rx.cond(has_pages, pager(state.pager), rx.fragment()),
     )
 
 
@@ -121,7 +123,7 @@ def cell(
     )
 
 
-def row_link(*children: Content, href: Text) -> rx.Component:
+def row_link(*children: Content, href: Text, class_name: str = "") -> rx.Component:
     """The link of a row, in its first cell; a click anywhere in the row follows it.
 
     Other links and buttons of the row need `class_name="relative"` to stay above it.
@@ -129,7 +131,9 @@ def row_link(*children: Content, href: Text) -> rx.Component:
     return plain_link(
         *children,
         href=href,
-        class_name="font-medium text-ink hover:underline underline-offset-2 after:absolute after:inset-0",
+        class_name=classes(
+            "font-medium text-ink hover:underline underline-offset-2 after:absolute after:inset-0", class_name
+        ),
     )
 
 

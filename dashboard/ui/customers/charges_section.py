@@ -29,6 +29,10 @@ def charges_section() -> rx.Component:
                 rx.fragment(),
             ),
         ),
+        ui.section_header(
+            "Invoices",
+            ui.link_button("All", ui.screen_reader_only(" invoices"), href=S.invoices_href, size="small"),
+        ),
         ui.data_table(
             [
                 ui.Column("Invoice"),
@@ -60,7 +64,7 @@ def invoice_row(row: rx.Var[CustomerInvoiceRow]) -> rx.Component:
 
 def _group(group: rx.Var[PendingGroup]) -> rx.Component:
     return rx.el.div(
-        rx.el.ul(rx.foreach(group.lines, _line), class_name="divide-y divide-line border-y border-line"),
+        rx.el.ul(rx.foreach(group.lines, _line), class_name="-mt-2.5 divide-y divide-line border-b border-line"),
         rx.el.div(
             rx.el.p("Before tax ", ui.money(group.total, class_name="font-semibold text-ink"), class_name="text-muted"),
             rx.cond(

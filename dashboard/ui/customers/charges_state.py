@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import reflex as rx
 
@@ -61,6 +62,7 @@ class ChargesState(LiveState, rx.State):
     known: bool = False
     groups: list[PendingGroup] = []
     invoices: list[CustomerInvoiceRow] = []
+    invoices_href: str = ""
     tax_codes: list[ui.Option] = []
     adding: bool = False
     errors: dict[str, str] = {}
@@ -133,6 +135,7 @@ class ChargesState(LiveState, rx.State):
             codes = await list_tax_codes(session, PageRequest(size=200))
         self.groups = [_group(one, now) for one in pending if one.lines]
         self.invoices = [_invoice(one, now) for one in invoices.items]
+        self.invoices_href = f"/invoices?{urlencode({'customer': self.customer_id})}"
         self.tax_codes = [ui.Option(code.id, f"{code.name} ({code.key})") for code in codes.items]
         self.known = True
 

@@ -61,16 +61,18 @@ def customers() -> rx.Component:
         ),
         ui.dialog(
             "create-customer",
-            ui.form(
-                customer_fields(S.errors, "new"),
-                ui.form_actions(
-                    ui.button("Cancel", on_click=S.stop_creating), ui.submit_button("Save", icon_name="check")
-                ),
-                on_submit=S.create,
-            ),
+            rx.cond(S.creating, _form(), rx.fragment()),
             title="Create Customer",
             shown=S.creating,
             on_close=S.stop_creating,
             width="medium",
         ),
+    )
+
+
+def _form() -> rx.Component:
+    return ui.form(
+        customer_fields(S.errors, "new"),
+        ui.form_actions(ui.button("Cancel", on_click=S.stop_creating), ui.submit_button("Save", icon_name="check")),
+        on_submit=S.create,
     )

@@ -25,7 +25,7 @@ def event_row(row: rx.Var[EventRow]) -> rx.Component:
                 on_click=EventsState.open_event(row.place),
                 class_name="font-medium text-ink hover:underline underline-offset-2 after:absolute after:inset-0",
             ),
-            rx.el.div(row.id, class_name="max-w-56 truncate font-mono text-xs text-muted"),
+            rx.el.div(row.id, class_name="max-w-36 truncate font-mono text-xs text-muted sm:max-w-56"),
         ),
         ui.cell(
             row.subject,

@@ -73,12 +73,7 @@ def _stuck_row(row: rx.Var[AttentionRow]) -> rx.Component:
     return rx.el.li(
         ui.icon("circle-x", 16, "mt-0.5 text-danger-ink"),
         rx.el.div(
-            rx.el.p(
-                ui.link(row.number, href=row.href, class_name="underline"),
-                " · ",
-                row.customer,
-                class_name="font-medium",
-            ),
+            _invoice_of(row),
             rx.el.p(
                 row.words,
                 rx.cond(
@@ -88,7 +83,7 @@ def _stuck_row(row: rx.Var[AttentionRow]) -> rx.Component:
                 ),
                 class_name="text-[13px] text-muted",
             ),
-            class_name="min-w-0 flex-1",
+            class_name="min-w-0 flex-1 basis-60",
         ),
         ui.date_time(row.since),
         _retry(row),
@@ -146,14 +141,9 @@ def _attention() -> rx.Component:
 def _attention_row(row: rx.Var[AttentionRow]) -> rx.Component:
     return rx.el.li(
         rx.el.div(
-            rx.el.p(
-                ui.link(row.number, href=row.href, class_name="underline"),
-                " · ",
-                row.customer,
-                class_name="font-medium",
-            ),
+            _invoice_of(row),
             rx.el.p(row.words, class_name="text-[13px] text-muted"),
-            class_name="min-w-0 flex-1",
+            class_name="min-w-0 flex-1 basis-60",
         ),
         ui.status_badge(row.document, DOCUMENT),
         ui.money(row.amount),

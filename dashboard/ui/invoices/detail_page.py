@@ -316,8 +316,8 @@ def _stripe_card() -> rx.Component:
                         ),
                     ),
                     ("Status at Stripe", stripe.status),
-                    ("Due", _or_none(stripe.due)),
-                    ("Paid", _or_none(stripe.paid)),
+                    ("Amount due", _or_none(stripe.due)),
+                    ("Amount paid", _or_none(stripe.paid)),
                     ("Payment attempts", _or_none(stripe.attempts)),
                 ),
                 ui.inline(

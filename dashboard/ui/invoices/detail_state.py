@@ -25,7 +25,7 @@ from dashboard.kit.errors import MeterdeskError
 from dashboard.kit.money import BadAmount, format_money, format_quantity, format_unit_price, parse_amount
 from dashboard.stripe_app.apps import get_stripe_app
 from dashboard.stripe_app.inbox import events_of_invoice
-from dashboard.stripe_app.views import StripeEvent
+from dashboard.stripe_app.views import EventState, StripeEvent
 from dashboard.ui import components as ui
 from dashboard.ui.api_calls import curl, origin_of
 from dashboard.ui.invoices.metering import Metering, meterings_of
@@ -390,7 +390,8 @@ def _timeline(invoice: Invoice, events: tuple[StripeEvent, ...], now: datetime) 
             title=event.type,
             at=moment(event.created_at, now),
             tone="info",
-            detail=event.reason or "",
+            # How an event was applied is told in the inbox; here counts what was not.
+            detail="" if event.state is EventState.APPLIED else event.reason or "",
             actor="Stripe event",
         )
         # Stripe's clock counts whole seconds; the order of arrival is the finer one.

@@ -10,8 +10,8 @@ from dashboard.ui.routes import page
 S = InvoicesState
 COLUMNS = [
     ui.Column("Number"),
-    ui.Column("Customer"),
-    ui.Column("Status"),
+    ui.Column("Customer", hide_below="sm"),
+    ui.Column("Status", hide_below="sm"),
     ui.Column("Sync", hide_below="lg"),
     ui.Column("Total", sort="total", numeric=True),
     ui.Column("Created", sort="created", hide_below="md"),
@@ -22,15 +22,15 @@ COLUMNS = [
 @rx.memo
 def invoice_row(row: rx.Var[InvoiceRow]) -> rx.Component:
     return ui.row(
-        ui.cell(ui.row_link(row.number, href=row.href), class_name="sm:whitespace-nowrap"),
-        ui.cell(ui.link(row.customer, href=row.customer_href, class_name="relative")),
         ui.cell(
-            ui.inline(
-                ui.status_badge(row.document, DOCUMENT),
-                rx.cond(row.payment != "", ui.status_badge(row.payment, PAYMENT), rx.fragment()),
+            ui.row_link(row.number, href=row.href, class_name="whitespace-nowrap"),
+            # On a phone one column holds who, how and why, so that the amounts need no scrolling.
+            rx.el.div(
+                rx.el.p(row.customer, class_name="mb-1 text-[13px] text-muted"), _status(row), class_name="sm:hidden"
             ),
-            rx.cond(row.problem != "", rx.el.p(row.problem, class_name="mt-1 text-xs text-danger-ink"), rx.fragment()),
         ),
+        ui.cell(ui.link(row.customer, href=row.customer_href, class_name="relative"), hide_below="sm"),
+        ui.cell(_status(row), hide_below="sm"),
         ui.cell(ui.status_badge(row.sync, SYNC), hide_below="lg"),
         ui.cell(
             ui.money(row.total),
@@ -43,6 +43,16 @@ def invoice_row(row: rx.Var[InvoiceRow]) -> rx.Component:
         ),
         ui.cell(ui.date_time(row.created), hide_below="md"),
         ui.cell(rx.cond(row.due.iso != "", ui.date_time(row.due), ui.muted("none")), hide_below="lg"),
+    )
+
+
+def _status(row: rx.Var[InvoiceRow]) -> rx.Component:
+    return rx.fragment(
+        ui.inline(
+            ui.status_badge(row.document, DOCUMENT),
+            rx.cond(row.payment != "", ui.status_badge(row.payment, PAYMENT), rx.fragment()),
+        ),
+        rx.cond(row.problem != "", rx.el.p(row.problem, class_name="mt-1 text-xs text-danger-ink"), rx.fragment()),
     )
 
 

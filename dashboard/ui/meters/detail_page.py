@@ -1,5 +1,6 @@
 """`/meters/[meter_key]`: one meter, and its usage by time, window, group and customer."""
 
+from collections.abc import Callable
 from typing import Any
 
 import reflex as rx
@@ -25,11 +26,12 @@ _SWATCHES = ("bg-brand", "bg-success-ink", "bg-warning-ink", "bg-review-ink", "b
 
 @rx.memo
 def usage_row(row: rx.Var[UsageRow]) -> rx.Component:
-    return ui.row(
-        ui.cell(row.period),
-        ui.cell(row.group),
-        ui.cell(row.value, numeric=True),
-    )
+    return ui.row(ui.cell(row.period), ui.cell(row.value, numeric=True))
+
+
+@rx.memo
+def grouped_row(row: rx.Var[UsageRow]) -> rx.Component:
+    return ui.row(ui.cell(row.period), ui.cell(row.group), ui.cell(row.value, numeric=True))
 
 
 @page("/meters/[meter_key]", title="Meter", name=S.meter.name, parent="/meters", on_load=S.load)
@@ -63,14 +65,10 @@ def _meter() -> rx.Component:
         ),
         ui.stat_card("Measured in this time", S.total, hint=S.period),
         _chart(),
-        ui.data_table(
-            [ui.Column("Time (UTC)"), ui.Column("Group"), ui.Column("Quantity", numeric=True)],
-            S.rows,
-            lambda row: usage_row(row=row),
-            label="Usage by time",
-            empty=ui.empty_state(
-                "No usage in this time", "Choose a longer time, or send events.", icon_name="activity"
-            ),
+        rx.cond(
+            S.group != "",
+            _figures([_TIME, ui.Column("Group"), _QUANTITY], lambda row: grouped_row(row=row)),
+            _figures([_TIME, _QUANTITY], lambda row: usage_row(row=row)),
         ),
         rx.cond(S.more_rows != "", ui.muted(S.more_rows), rx.fragment()),
         ui.card(
@@ -108,6 +106,19 @@ def _meter() -> rx.Component:
     )
 
 
+_TIME, _QUANTITY = ui.Column("Time (UTC)"), ui.Column("Quantity", numeric=True)
+
+
+def _figures(columns: list[ui.Column], row: Callable[[Any], rx.Component]) -> rx.Component:
+    return ui.data_table(
+        columns,
+        S.rows,
+        row,
+        label="Usage by time",
+        empty=ui.empty_state("No usage in this time", "Choose a longer time, or send events.", icon_name="activity"),
+    )
+
+
 def _select(
     name: str, label: str, options: rx.Var[list[ui.Option]], value: rx.Var[str], on_change: Any
 ) -> rx.Component:
@@ -138,7 +149,7 @@ def _chart() -> rx.Component:
         rx.el.div(
             rx.recharts.bar_chart(
                 *bars,
-                rx.recharts.x_axis(data_key="period"),
+                rx.recharts.x_axis(data_key="period", interval="equidistantPreserveStart", min_tick_gap=24),
                 rx.recharts.y_axis(),
                 rx.recharts.tooltip(),
                 data=S.chart,

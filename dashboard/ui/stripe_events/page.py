@@ -35,12 +35,14 @@ def inbox_row(row: rx.Var[InboxRow]) -> rx.Component:
                 on_click=StripeEventsState.open_event(row.id),
                 class_name="font-medium text-ink hover:underline underline-offset-2 after:absolute after:inset-0",
             ),
-            rx.el.div(row.event_id, class_name="max-w-56 truncate font-mono text-xs text-muted"),
+            rx.el.div(row.event_id, class_name="max-w-36 truncate font-mono text-xs text-muted sm:max-w-56"),
         ),
         ui.cell(
             ui.status_badge(row.state, STATES),
             rx.cond(
-                row.reason != "", rx.el.div(row.reason, class_name="mt-1 max-w-72 text-xs text-muted"), rx.fragment()
+                row.reason != "",
+                rx.el.div(row.reason, class_name="mt-1 max-w-72 text-xs text-muted [overflow-wrap:anywhere]"),
+                rx.fragment(),
             ),
         ),
         ui.cell(

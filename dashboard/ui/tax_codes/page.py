@@ -126,7 +126,7 @@ def _row(code: Any) -> rx.Component:
         ui.cell(
             ui.when_any(
                 code.used,
-                rx.el.ul(rx.foreach(code.used, lambda use: rx.el.li(use)), class_name="text-[13px] text-muted"),
+                rx.fragment(_uses(code.used), ui.when_any(code.used_more, _more_uses(code), rx.fragment())),
                 ui.muted("nothing"),
             ),
             hide_below="lg",
@@ -148,6 +148,21 @@ def _row(code: Any) -> rx.Component:
             ),
             numeric=True,
         ),
+    )
+
+
+def _uses(names: Any) -> rx.Component:
+    return rx.el.ul(rx.foreach(names, lambda use: rx.el.li(use)), class_name="text-[13px] text-muted")
+
+
+def _more_uses(code: Any) -> rx.Component:
+    return rx.el.details(
+        rx.el.summary(
+            "More",
+            ui.screen_reader_only(" uses of ", code.name),
+            class_name="cursor-pointer text-[13px] text-brand-ink",
+        ),
+        _uses(code.used_more),
     )
 
 

@@ -34,13 +34,14 @@ from dashboard.ui.tax_codes.stripe_codes import stripe_code_name
 from dashboard.ui.tax_codes.uses import tax_code_uses
 
 CODE_FIELD = "stripe_code"
+NAMED = 3
 _CHOICES = 500
 """More own tax codes than any company has; the selects of the defaults show them all."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaxCodeRow:
-    """A row of the library."""
+    """A row of the library; `used` names the first places where it is used, `used_more` the others."""
 
     id: str = ""
     key: str = ""
@@ -48,6 +49,7 @@ class TaxCodeRow:
     description: str = ""
     stripe_code: str = ""
     used: tuple[str, ...] = ()
+    used_more: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ class TaxCodesState(rx.State):
         """Opens the question before a code is deleted."""
         self.refused_by, self.errors = [], {}
         self.deleting = next((row for row in self.rows if row.id == tax_code_id), TaxCodeRow())
-        self.refused_by = list(self.deleting.used)
+        self.refused_by = [*self.deleting.used, *self.deleting.used_more]
 
     @rx.event
     @needs("admin")
@@ -217,7 +219,9 @@ def key_from_name(name: str) -> str:
 
 
 def _row(code: TaxCode, used: tuple[str, ...]) -> TaxCodeRow:
-    return TaxCodeRow(code.id, code.key, code.name, code.description or "", code.stripe_code or "", used)
+    return TaxCodeRow(
+        code.id, code.key, code.name, code.description or "", code.stripe_code or "", used[:NAMED], used[NAMED:]
+    )
 
 
 def _choices(page: Page[TaxCode]) -> list[ui.Option]:

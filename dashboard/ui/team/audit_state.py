@@ -135,7 +135,7 @@ def audit_view(entry: AuditRecord, now: datetime) -> AuditView:
         kind=_KINDS.get(entry.actor.kind, entry.actor.kind),
         what=action_in_words(entry.action),
         action=entry.action,
-        subject=entry.subject_id,
+        subject=_name_of(entry),
         subject_href=_SUBJECT_PAGES[entry.subject_type] + entry.subject_id if _has_page(entry) else "",
         details=_details(entry),
     )
@@ -151,7 +151,15 @@ def action_in_words(action: str) -> str:
 
 
 _KINDS = {"person": "Person", "api_key": "API key", "system": "Meterdesk", "stripe": "Stripe"}
+_NAMES = ("number", "name", "key", "email")
 _SUBJECT_PAGES = {"customer": "/customers/", "invoice": "/invoices/", "stripe_app": "/settings/stripe?app="}
+
+
+def _name_of(entry: AuditRecord) -> str:
+    """What people call it, where the entry says that; its id else."""
+    is_its_own = entry.action.partition(".")[0] == entry.subject_type
+    names = [str(entry.details[name]) for name in _NAMES if is_its_own and entry.details.get(name)]
+    return names[0] if names else entry.subject_id
 
 
 def _has_page(entry: AuditRecord) -> bool:
