@@ -21,7 +21,7 @@ def moment(at: datetime | None, now: datetime) -> Moment:
     if at is None:
         return NO_MOMENT
     at = at.astimezone(UTC)
-    return Moment(at.isoformat(), relative_time(at, now), f"{at.day} {at:%b %Y, %H:%M} UTC")
+    return Moment(at.isoformat(), relative_time(at, now), exact_text(at))
 
 
 def day(at: datetime | None, now: datetime) -> Moment:
@@ -29,7 +29,7 @@ def day(at: datetime | None, now: datetime) -> Moment:
     if at is None:
         return NO_MOMENT
     at = at.astimezone(UTC)
-    return Moment(at.isoformat(), f"{at.day} {at:%b %Y}", moment(at, now).exact)
+    return Moment(at.isoformat(), day_text(at), exact_text(at))
 
 
 def relative_time(at: datetime, now: datetime) -> str:
@@ -38,9 +38,25 @@ def relative_time(at: datetime, now: datetime) -> str:
     if distance < timedelta(minutes=1):
         return "just now" if at <= now else "in a moment"
     if distance > timedelta(days=30):
-        return f"{at.day} {at:%b %Y}"
+        return day_text(at)
     text = _span(distance)
     return f"{text} ago" if at <= now else f"in {text}"
+
+
+def day_text(at: datetime) -> str:
+    """“1 Nov 2026”: the day in UTC."""
+    at = at.astimezone(UTC)
+    return f"{at.day} {at:%b %Y}"
+
+
+def exact_text(at: datetime) -> str:
+    """“1 Nov 2026, 10:30 UTC”."""
+    return f"{day_text(at)}, {at.astimezone(UTC):%H:%M} UTC"
+
+
+def span_text(start: datetime, end: datetime) -> str:
+    """“1 Nov 2026 – 1 Dec 2026”: from a day up to another."""
+    return f"{day_text(start)} – {day_text(end)}"
 
 
 @dataclass(frozen=True, slots=True)

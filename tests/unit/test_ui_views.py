@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from dashboard.ui.views import NO_MOMENT, day, moment, relative_time
+from dashboard.ui.views import NO_MOMENT, day, day_text, exact_text, moment, relative_time, span_text
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
 
@@ -40,3 +40,10 @@ def test_a_day_shows_its_date() -> None:
 
 def test_no_time_shows_nothing() -> None:
     assert moment(None, NOW) == NO_MOMENT == day(None, NOW)
+
+
+def test_days_and_spans_are_written_alike_everywhere_in_utc() -> None:
+    east = datetime(2026, 11, 2, 0, 30, tzinfo=timezone(timedelta(hours=1)))
+    assert day_text(east) == "1 Nov 2026"
+    assert exact_text(east) == "1 Nov 2026, 23:30 UTC"
+    assert span_text(east, NOW) == "1 Nov 2026 – 21 Nov 2026"

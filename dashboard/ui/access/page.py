@@ -49,7 +49,8 @@ def set_password() -> rx.Component:
         ui.native_form(
             rx.el.input(type="hidden", name="token", value=SignInState.token, read_only=True),
             *_new_password(),
-            ui.submit_button("Set password and sign in", class_name="w-full"),
+            # Without the token, which comes a moment after the page, the link would be called spent.
+            ui.submit_button("Set password and sign in", class_name="w-full", disabled=SignInState.token == ""),
             action="/auth/password",
         ),
     )

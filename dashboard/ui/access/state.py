@@ -43,3 +43,6 @@ class SignInState(rx.State):
         self.problem = known.get(code, "That did not work. Please try again." if code else "")
         self.next_path = local_path(address.text("next", "/"))
         self.token = address.text("token")
+        if address.path == "/set-password" and not self.token:
+            # Nothing can be sent from here without one, so it says why.
+            self.problem = NEW_PASSWORD_PROBLEMS["password_link_spent"]

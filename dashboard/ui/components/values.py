@@ -10,9 +10,15 @@ from dashboard.ui.components.buttons import copy_button
 _CODE = "font-mono text-[13px]"
 
 
-def money(amount: Text, class_name: str = "") -> rx.Component:
-    """An amount as `kit.money.format_money` wrote it. In tables put it into a `cell(numeric=True)`."""
-    return rx.el.span(amount, data_figures="", class_name=classes("whitespace-nowrap tabular-nums", class_name))
+def money(amount: Text, class_name: str = "", note: Text | None = None) -> rx.Component:
+    """An amount as `kit.money.format_money` wrote it. In tables put it into a `cell(numeric=True)`.
+
+    `note` stands small below it; an empty one takes no room.
+    """
+    figure = rx.el.span(amount, data_figures="", class_name=classes("whitespace-nowrap tabular-nums", class_name))
+    if note is None:
+        return figure
+    return rx.fragment(figure, rx.el.p(note, class_name="text-xs text-muted tabular-nums empty:hidden"))
 
 
 def date_time(moment: Any, class_name: str = "") -> rx.Component:

@@ -57,7 +57,7 @@ def invoice_row(row: rx.Var[CustomerInvoiceRow]) -> rx.Component:
     return ui.row(
         ui.cell(ui.row_link(row.number, href=row.href)),
         ui.cell(ui.status_badge(row.document, DOCUMENT)),
-        ui.cell(ui.money(row.total), numeric=True),
+        ui.cell(ui.money(row.total, note=row.beside_total), numeric=True),
         ui.cell(ui.date_time(row.created), hide_below="sm"),
     )
 

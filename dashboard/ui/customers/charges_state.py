@@ -19,11 +19,11 @@ from dashboard.kit.inputs import parse_input
 from dashboard.kit.money import format_money, format_quantity
 from dashboard.kit.paging import PageRequest
 from dashboard.ui import components as ui
-from dashboard.ui.invoices.words import document_of
+from dashboard.ui.invoices.words import beside_total, document_of
 from dashboard.ui.live import LiveState
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
-from dashboard.ui.views import Moment, day, moment
+from dashboard.ui.views import Moment, day, moment, span_text
 
 INVOICES_SHOWN = 5
 USAGE_KIND = "usage"
@@ -55,6 +55,7 @@ class CustomerInvoiceRow:
     number: str
     document: str
     total: str
+    beside_total: str
     created: Moment
 
 
@@ -182,7 +183,7 @@ def _pending(line: InvoiceLine, currency: str, now: datetime) -> PendingRow:
         id=line.id,
         name=line.name,
         detail="" if line.kind == USAGE_KIND else quantity,
-        period=f"{line.period_from:%d %b %Y} – {line.period_to:%d %b %Y}",
+        period=span_text(line.period_from, line.period_to),
         due=day(line.invoice_at, now),
         amount=format_money(line.totals.before_tax, currency) if is_rated else "at collection",
         by_hand=line.managed_by == "manual",
@@ -195,5 +196,6 @@ def _invoice(summary: InvoiceSummary, now: datetime) -> CustomerInvoiceRow:
         summary.number,
         document_of(summary),
         format_money(summary.total, summary.currency),
+        beside_total(summary),
         moment(summary.created_at, now),
     )

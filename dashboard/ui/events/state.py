@@ -13,7 +13,7 @@ from dashboard.kit.errors import MeterdeskError
 from dashboard.kit.money import amount_text
 from dashboard.ui.listing import Address, ListState, Pager
 from dashboard.ui.roles import needs
-from dashboard.ui.views import NO_MOMENT, Moment, moment
+from dashboard.ui.views import NO_MOMENT, Moment, exact_text, moment
 from dashboard.usage.extraction import extract
 from dashboard.usage.meter_rules import MeterRule
 from dashboard.usage.queries import live_meters
@@ -123,8 +123,8 @@ async def _customer(customer_id: str) -> tuple[tuple[str, ...] | None, str]:
 def _period(from_at: datetime | None, to_at: datetime | None) -> str:
     if from_at is None and to_at is None:
         return ""
-    start = "the beginning" if from_at is None else f"{from_at:%d %b %Y, %H:%M}"
-    return f"{start} – {'now' if to_at is None else f'{to_at:%d %b %Y, %H:%M}'} UTC"
+    start = "the beginning" if from_at is None else exact_text(from_at)
+    return f"{start} – {'now' if to_at is None else exact_text(to_at)}"
 
 
 def _row(stored: StoredEvent, meters: list[Meter], owners: dict[str, Customer], now: datetime) -> EventRow:

@@ -35,7 +35,7 @@ from dashboard.ui.live import LiveState
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
 from dashboard.ui.shell_state import show_environment
-from dashboard.ui.views import NO_MOMENT, Moment, TimelineEntry, day, moment
+from dashboard.ui.views import NO_MOMENT, Moment, TimelineEntry, day, moment, span_text
 
 DIRECT = (InvoiceAction.ADVANCE, InvoiceAction.APPROVE, InvoiceAction.RETRY, InvoiceAction.SNAPSHOT_QUANTITIES)
 """Actions that need no second question."""
@@ -301,7 +301,7 @@ def _tax_mode(enabled: bool, enforced: bool) -> str:
 
 
 def _period(start: datetime | None, end: datetime | None) -> str:
-    return "" if start is None or end is None else f"{start:%d %b %Y} – {end:%d %b %Y}"
+    return "" if start is None or end is None else span_text(start, end)
 
 
 def _stripe_side(external: ExternalInvoice | None, currency: str, now: datetime) -> StripeSide:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,6 +11,7 @@ from dashboard.catalog.features import features_by_key
 from dashboard.catalog.plan_views import Feature
 from dashboard.kit.errors import MeterdeskError
 from dashboard.kit.money import format_quantity
+from dashboard.ui.views import exact_text
 from dashboard.usage.queries import get_meter
 from dashboard.usage.views import Meter
 
@@ -59,15 +59,10 @@ def _metering(invoice: Invoice, line: InvoiceLine, feature: Feature | None, mete
     return Metering(
         meter=meter.name if meter else "",
         meter_href=f"/meters/{meter.key}?{urlencode(span)}" if meter else "",
-        window=f"{_exact(line.period_from)} – {_exact(line.period_to)} UTC",
+        window=f"{exact_text(line.period_from)} – {exact_text(line.period_to)}",
         metered="" if metered is None else format_quantity(metered),
         before=format_quantity(line.metered_before) if line.metered_before else "",
         priced=format_quantity(line.quantity) if changed and line.quantity is not None else "",
         filters=[f"{name} {' or '.join(values)}" for name, values in sorted(filters.items())],
         events_href=f"/events?{urlencode({'type': meter.event_type, **span})}" if meter else "",
     )
-
-
-def _exact(at: datetime) -> str:
-    at = at.astimezone(UTC)
-    return f"{at.day} {at:%b %Y, %H:%M}"

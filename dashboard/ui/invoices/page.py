@@ -32,15 +32,7 @@ def invoice_row(row: rx.Var[InvoiceRow]) -> rx.Component:
         ui.cell(ui.link(row.customer, href=row.customer_href, class_name="relative"), hide_below="sm"),
         ui.cell(_status(row), hide_below="sm"),
         ui.cell(ui.status_badge(row.sync, SYNC), hide_below="lg"),
-        ui.cell(
-            ui.money(row.total),
-            rx.cond(
-                row.beside_total != "",
-                rx.el.p(row.beside_total, class_name="text-xs text-muted tabular-nums"),
-                rx.fragment(),
-            ),
-            numeric=True,
-        ),
+        ui.cell(ui.money(row.total, note=row.beside_total), numeric=True),
         ui.cell(ui.date_time(row.created), hide_below="md"),
         ui.cell(rx.cond(row.due.iso != "", ui.date_time(row.due), ui.muted("none")), hide_below="lg"),
     )

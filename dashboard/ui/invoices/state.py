@@ -1,7 +1,7 @@
 """The list of invoices: tabs with counts, filters, search, sorting and pages, all of it in the address."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import reflex as rx
@@ -133,24 +133,17 @@ class InvoicesState(ListState, rx.State):
 
 
 def _filter(address: Address) -> InvoiceFilter:
-    created_to = _day(address.text("to"))
+    created_to = address.time("to")
     return InvoiceFilter(
         tab=address.choice("tab", TAB_WORDS, "all"),
         customer_id=address.text("customer") or None,
         currency=address.text("currency").upper() or None,
-        created_from=_day(address.text("from")),
+        created_from=address.time("from"),
         created_to=created_to + timedelta(days=1) if created_to else None,
         amount_min=parse_amount(address.text("min"), field="min") if address.text("min") else None,
         amount_max=parse_amount(address.text("max"), field="max") if address.text("max") else None,
         search=address.search(),
     )
-
-
-def _day(text: str) -> datetime | None:
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        return None
 
 
 def _count_on_tab(found: TabCount) -> str:

@@ -11,6 +11,7 @@ from dashboard.backend import Backend
 from dashboard.customers.queries import customers_by_id, customers_of_subjects, subjects_of_customers
 from dashboard.kit.money import ZERO, amount_text, format_quantity
 from dashboard.ui.listing import Address
+from dashboard.ui.views import day_text
 from dashboard.usage.queries import query_meter
 from dashboard.usage.views import Aggregation, Measurement, Meter, MeterQuery, Window
 
@@ -217,10 +218,10 @@ def _label(at: datetime, asked: Question) -> str:
     if asked.window is Window.MONTH:
         return f"{at:%b %Y}"
     if asked.window is Window.DAY:
-        return f"{at.day} {at:%b %Y}"
+        return day_text(at)
     return f"{at.day} {at:%b %H:%M}"
 
 
 def _day_and_time(at: datetime) -> str:
     at = at.astimezone(UTC)
-    return f"{at.day} {at:%b %Y}" + (f", {at:%H:%M}" if (at.hour, at.minute) != (0, 0) else "")
+    return day_text(at) + (f", {at:%H:%M}" if (at.hour, at.minute) != (0, 0) else "")

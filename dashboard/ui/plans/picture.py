@@ -10,7 +10,7 @@ from dashboard.catalog.status import PlanStatus
 from dashboard.catalog.views import TaxCode
 from dashboard.ui.plans.views import CardRow, PhaseRow, PlanDetails, PlanPicture, PlanRow
 from dashboard.ui.plans.words import cadence_in_words, duration_in_words
-from dashboard.ui.views import moment
+from dashboard.ui.views import exact_text, moment
 
 BEHAVIORS = {"inclusive": "tax included", "exclusive": "tax on top"}
 
@@ -66,8 +66,8 @@ def _details(plan: Plan, subscriptions: int, now: datetime) -> PlanDetails:
 def _effective(plan: Plan) -> str:
     if plan.effective_from is None:
         return "not published"
-    since = f"from {plan.effective_from:%d %b %Y, %H:%M} UTC"
-    return since if plan.effective_to is None else f"{since} to {plan.effective_to:%d %b %Y, %H:%M} UTC"
+    since = f"from {exact_text(plan.effective_from)}"
+    return since if plan.effective_to is None else f"{since} to {exact_text(plan.effective_to)}"
 
 
 def _phase(number: int, phase: Phase, plan: Plan, tax_codes: Mapping[str, TaxCode]) -> PhaseRow:

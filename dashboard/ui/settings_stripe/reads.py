@@ -12,6 +12,7 @@ from dashboard.stripe_app.errors import StripeAppDeleted
 from dashboard.stripe_app.views import StripeApp
 from dashboard.ui.billing_profiles.fields import METHODS, tax_in_words
 from dashboard.ui.billing_profiles.profiles import PATH
+from dashboard.ui.views import day_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,5 +55,5 @@ async def usable_app(session: AsyncSession, app_id: str) -> StripeApp:
     """An app that is still installed. Raises StripeAppNotFound, StripeAppDeleted."""
     app = await get_stripe_app(session, app_id)
     if app.deleted_at is not None:
-        raise StripeAppDeleted(f"{app.account_name} was uninstalled on {app.deleted_at:%d %b %Y}.")
+        raise StripeAppDeleted(f"{app.account_name} was uninstalled on {day_text(app.deleted_at)}.")
     return app

@@ -21,7 +21,7 @@ from dashboard.subscriptions.proration import SubscriptionEndMode
 from dashboard.subscriptions.schedule import billing_period_at
 from dashboard.subscriptions.views import Subscription, SubscriptionLine
 from dashboard.ui.subscriptions.views import DueDate, DueLine
-from dashboard.ui.views import day
+from dashboard.ui.views import day, span_text
 from dashboard.usage.queries import get_meter, measured_quantity
 from dashboard.usage.views import Meter
 
@@ -97,7 +97,7 @@ def due_dates(
 
 def _line(line: SubscriptionLine, used: Decimal | None, currency: str) -> tuple[DueLine, Decimal | None]:
     card = line.rate_card
-    period = f"{line.service_period.start:%d %b %Y} – {line.service_period.end:%d %b %Y}"
+    period = span_text(line.service_period.start, line.service_period.end)
     is_flat = isinstance(line.price, FlatPrice)
     words = price_in_words(line.price, currency, card.discounts, card.unit_conversion)
     quantity = Decimal(1) if is_flat else used

@@ -23,7 +23,7 @@ from dashboard.ui.listing import Address, CreatingState, ListState
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
 from dashboard.ui.subscriptions.views import CustomerHit, SubscriptionRow
-from dashboard.ui.subscriptions.words import moment_from
+from dashboard.ui.subscriptions.words import moment_from, plan_in_words
 from dashboard.ui.views import day
 
 SORTS = ["name", "active_from", "created_at"]
@@ -56,9 +56,9 @@ class SubscriptionsState(CreatingState, ListState, rx.State):
             now, many = backend.clock.now(), PageRequest(size=PLANS_OFFERED)
             active = await list_plans(session, many, now=now, statuses=[PlanStatus.ACTIVE])
             drafts = await list_plans(session, many, now=now, statuses=[PlanStatus.DRAFT])
-        self.plans = [ui.Option(one.id, f"{one.name}, version {one.version} ({one.currency})") for one in active.items]
+        self.plans = [ui.Option(one.id, plan_in_words(one)) for one in active.items]
         self.plans += [
-            ui.Option(CUSTOM + one.id, f"Custom: draft of {one.name}, version {one.version} ({one.currency})")
+            ui.Option(CUSTOM + one.id, f"Custom: draft of {plan_in_words(one)}")
             for one in drafts.items
             if not one.issues
         ]

@@ -28,7 +28,8 @@ from dashboard.ui.sessions import acting
 from dashboard.ui.subscriptions.falling_due import coming_lines, due_dates, used_so_far
 from dashboard.ui.subscriptions.state import PLANS_OFFERED
 from dashboard.ui.subscriptions.views import DueDate, ItemRow, PhaseRow, SubscriptionDetails
-from dashboard.ui.views import day
+from dashboard.ui.subscriptions.words import plan_in_words
+from dashboard.ui.views import day, day_text, exact_text, span_text
 
 
 class SubscriptionState(LiveState, rx.State):
@@ -88,7 +89,7 @@ class SubscriptionState(LiveState, rx.State):
             active = await list_plans(
                 session, PageRequest(size=PLANS_OFFERED), now=backend.clock.now(), statuses=[PlanStatus.ACTIVE]
             )
-        self.plans = [ui.Option(one.id, f"{one.name}, version {one.version} ({one.currency})") for one in active.items]
+        self.plans = [ui.Option(one.id, plan_in_words(one)) for one in active.items]
         self.errors, self.changing = {}, True
 
     @rx.event
@@ -172,12 +173,12 @@ def _details(one: Subscription, customer: str, now: datetime) -> SubscriptionDet
         status=one.status.value,
         currency=one.currency,
         cadence=cadence_in_words(one.billing_cadence),
-        anchor=f"{one.billing_anchor:%d %b %Y, %H:%M} UTC",
+        anchor=exact_text(one.billing_anchor),
         proration="flat fees are prorated" if one.pro_rating_enabled else "flat fees are charged in full",
         since=day(one.active_from, now),
         until=day(one.active_to, now),
-        period=f"{period.start:%d %b %Y} – {period.end:%d %b %Y}" if period else "",
-        period_end=f"{period.end:%d %b %Y, %H:%M} UTC" if period else "",
+        period=span_text(period.start, period.end) if period else "",
+        period_end=exact_text(period.end) if period else "",
         previous_href=f"/subscriptions/{one.previous_id}" if one.previous_id else "",
         next_href=f"/subscriptions/{one.next_id}" if one.next_id else "",
         is_priced=one.is_priced,
@@ -206,4 +207,4 @@ def _item(item: SubscriptionItem, phase: SubscriptionPhase, currency: str) -> It
 
 
 def _dates(start: datetime, end: datetime | None) -> str:
-    return f"from {start:%d %b %Y}" if end is None else f"{start:%d %b %Y} – {end:%d %b %Y}"
+    return f"from {day_text(start)}" if end is None else span_text(start, end)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from dashboard.catalog.plan_views import Plan
 from dashboard.kit.errors import InvalidInput
 from dashboard.ui import components as ui
 
@@ -11,6 +12,11 @@ STATUSES = {
     "canceled": ui.Status("Ends soon", "warning", "calendar-x"),
     "inactive": ui.Status("Ended", "spent"),
 }
+
+
+def plan_in_words(plan: Plan) -> str:
+    """“Team, version 2 (USD)”: tells plans apart where one is chosen."""
+    return f"{plan.name}, version {plan.version} ({plan.currency})"
 
 
 def moment_from(text: object, field: str) -> datetime | None:

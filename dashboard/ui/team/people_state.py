@@ -19,7 +19,7 @@ from dashboard.ui.api_keys.secret_once import forget_secret, show_secret
 from dashboard.ui.live import news
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import signed_in_user
-from dashboard.ui.views import NO_MOMENT, Moment, moment
+from dashboard.ui.views import NO_MOMENT, Moment, exact_text, moment
 
 LINK_FIELD = "password_link"
 ROLE_MEANINGS = {
@@ -186,7 +186,7 @@ class PeopleState(rx.State):
 
     def _show_link(self, link: PasswordLink) -> Any:
         self.link_for = link.person.name
-        self.link_until = f"{link.expires_at.day} {link.expires_at:%b %Y, %H:%M} UTC"
+        self.link_until = exact_text(link.expires_at)
         url = self.router.url
         return show_secret(LINK_FIELD, f"{url.scheme}://{url.netloc}/set-password?token={link.token}")
 
