@@ -95,7 +95,10 @@ def _in_utc(value: datetime) -> datetime:
     return value
 
 
-def _moment_of_seconds(value: int) -> datetime:
+def _moment_of_seconds(value: Any) -> datetime:
+    # By type, because JSON's true is an int to Python.
+    if type(value) is not int:
+        raise ValueError("seconds since 1970 are expected")
     try:
         return _in_utc(datetime.fromtimestamp(value, UTC))
     except (OverflowError, OSError, ValueError):
@@ -115,7 +118,7 @@ Time = Annotated[
     PlainSerializer(time_text, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-UnixSeconds = Annotated[int, Field(strict=True), AfterValidator(_moment_of_seconds)]
+UnixSeconds = Annotated[datetime, BeforeValidator(_moment_of_seconds), WithJsonSchema({"type": "integer"})]
 UlidAnyCase = Annotated[
     str,
     StringConstraints(pattern=r"^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$"),
