@@ -178,6 +178,9 @@ def test_the_python_client_meters_plans_and_invoices(
     wanted: Any = {"plan": {"key": "sdk"}, "customerKey": "billed"}
     subscription: Any = client.subscriptions.create(wanted)
     assert subscription.status == "active"
+    edit: Any = {"op": "add_item", "phaseKey": "only", "rateCard": card | {"key": "support", "name": "Support"}}
+    edited: Any = client.subscriptions.edit(subscription.id, {"customizations": [edit]})
+    assert edited.id == subscription.id
     line: Any = {
         "name": "Line",
         "period": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
