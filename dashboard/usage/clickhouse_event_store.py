@@ -164,7 +164,8 @@ class ClickHouseEventStore:
         conditions, parameters = seen.conditions()
         where = " AND ".join(conditions)
         known: set[bytes] = set()
-        asked = [f"unhex('{identity.hex()}')" for identity in identities]
+        # As literals: a function for each would take ClickHouse several times as long to read.
+        asked = ["'\\x" + identity.hex(" ").replace(" ", "\\x") + "'" for identity in identities]
         for start in range(0, len(asked), KEYS_AT_ONCE):
             chosen = ", ".join(asked[start : start + KEYS_AT_ONCE])
             found = await self._clickhouse.rows(

@@ -9,8 +9,8 @@ month that a late or strange event may bring.
 STRETCH = 30 * 86_400_000_000
 """Thirty days in microseconds."""
 
-# How many inserts back a repeated one is recognised by its token.
-_SETTINGS = "non_replicated_deduplication_window = 1000"
+# How many inserts back a repeated one is recognised by its token. Rows are on the disk before they are acknowledged.
+_SETTINGS = "non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1"
 
 CLICKHOUSE_SCHEMA = (
     f"""CREATE TABLE IF NOT EXISTS usage_event (
