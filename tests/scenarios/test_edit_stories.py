@@ -72,6 +72,23 @@ async def test_a_fee_that_is_raised_in_mid_month_is_prorated_to_the_day_on_both_
 
 
 @ON_SQLITE
+async def test_months_that_were_paid_for_a_year_ahead_are_settled_from_the_edit_on(story: Story):
+    await story.plan("team", fee("30"), billing_cadence="P1Y")
+    acme = story.cast.acme
+    team = await story.subscribe(acme, "team")
+    await story.until(day(7))
+    await story.edit(team, add(fee("40")))
+    await story.until(day(7, 2))
+    year, change = await story.invoices(acme)
+    assert year.totals.total == 12 * 30
+    assert change.totals.total == 6 * (40 - 30)
+    await story.edit(team, remove("base"), add(fee("10", key="small", name="Small")))
+    await story.until(day(7, 3))
+    # July: a day of 40 was used, 30 days of 10 follow.
+    assert await story.billed(acme) == 6 * 30 + Decimal("1.29") + Decimal("9.68") + 5 * 10
+
+
+@ON_SQLITE
 async def test_usage_is_charged_at_the_price_that_was_in_effect_when_it_came(story: Story):
     await story.plan("team", fee("30"), usage("0.01"))
     acme = story.cast.acme
