@@ -10,6 +10,7 @@ How amounts become lines:
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from dashboard.billing.views import (
@@ -42,9 +43,9 @@ METADATA_INVOICE = "meterdesk_invoice_id"
 METADATA_CUSTOMER = "meterdesk_customer_id"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Draft:
-    """What Stripe's draft should be."""
+    """What Stripe's draft should be. Without slots, so that its prints are worked out once."""
 
     header: dict[str, Any] = field(hash=False)
     lines: tuple[DraftLine, ...]
@@ -56,12 +57,12 @@ class Draft:
     def minor_total(self) -> int:
         return sum(line.minor for line in self.lines)
 
-    @property
+    @cached_property
     def revision(self) -> str:
         """Equal for drafts between which nothing needs to be sent."""
         return content_hash([self.header, self.lines_revision])
 
-    @property
+    @cached_property
     def lines_revision(self) -> str:
         """The same for the lines alone."""
         return content_hash([[line.key, line.print_of()] for line in self.lines])
