@@ -191,13 +191,7 @@ def _line(line: rx.Var[LineRow]) -> rx.Component:
         rx.el.details(
             rx.el.summary(
                 rx.el.div(
-                    rx.el.p(
-                        line.name,
-                        rx.cond(
-                            line.is_late, rx.fragment(" ", ui.badge("Late usage", "warning", "clock")), rx.fragment()
-                        ),
-                        class_name="font-medium",
-                    ),
+                    rx.el.p(line.name, class_name="font-medium"),
                     rx.el.p(
                         line.period,
                         rx.cond(line.tax != "", " · " + line.tax, ""),

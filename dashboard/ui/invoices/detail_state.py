@@ -109,7 +109,6 @@ class LineRow:
     amount: str
     tax: str
     is_metered: bool
-    is_late: bool
     metering: Metering
     steps: list[str]
     details: list[DetailRow]
@@ -341,7 +340,6 @@ def _line(line: InvoiceLine, currency: str, metering: Metering | None) -> LineRo
         amount=format_money(line.totals.before_tax, currency),
         tax=" · ".join(part for part in (tax.stripe_code, tax.behavior) if part),
         is_metered=metering is not None,
-        is_late=line.is_late_usage,
         metering=metering or Metering(),
         steps=shared,
         details=[_detail(detail, currency, len(shared)) for detail in line.details],
