@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from dashboard.billing import jobs
 from dashboard.billing.invoice_inputs import CreatePendingLines, InvoicePendingLines, PendingLineInput
-from dashboard.billing.invoicing import invoice_pending_lines
+from dashboard.billing.invoicing import invoice_pending_lines, make_drafts
 from dashboard.billing.queries import due_for_collection, pending_of_customer
 from dashboard.billing.service import create_pending_lines
 from dashboard.billing.tables import InvoiceLineRow
@@ -142,12 +142,12 @@ async def test_a_poisoned_customer_does_not_stop_the_others_and_is_tried_again(
     async def poisoned(work: Any, wanted: InvoicePendingLines, **more: Any) -> Any:
         if wanted.customer_id == acme.id:
             # Whatever was written before it goes wrong is taken back with it.
-            await invoice_pending_lines(work, wanted, **more)
+            await make_drafts(work, wanted, **more)
             raise ZeroDivisionError("a fault of ours")
-        return await invoice_pending_lines(work, wanted, **more)
+        return await make_drafts(work, wanted, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(jobs, "invoice_pending_lines", poisoned)
+        patch.setattr(jobs, "make_drafts", poisoned)
         await story.work()
         assert (await story.billed(acme), await story.billed(initech)) == (0, 30)
         async with story.house.database.read() as session:
