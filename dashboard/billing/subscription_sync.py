@@ -31,7 +31,8 @@ from dashboard.kit.errors import MeterdeskError
 from dashboard.kit.money import format_money
 from dashboard.subscriptions.lines import horizon, lines_until, next_sync_at
 from dashboard.subscriptions.proration import SubscriptionEndMode
-from dashboard.subscriptions.queries import due_for_sync, find_row, subscription_of
+from dashboard.subscriptions.queries import due_for_sync, get_subscription
+from dashboard.subscriptions.service import set_next_sync
 from dashboard.subscriptions.views import Subscription, SubscriptionLine
 
 LOOK_AGAIN = timedelta(minutes=10)
@@ -61,8 +62,7 @@ async def sync_due_subscriptions(desk: BillingDesk) -> int:
             if not isinstance(error, MeterdeskError):
                 _log.error("making the lines of subscription %s failed", subscription_id, exc_info=error)
             async with desk.database.transaction(SYSTEM) as work:
-                row = await find_row(work.session, subscription_id)
-                row.sync_at = work.now + LOOK_AGAIN
+                await set_next_sync(work, subscription_id, work.now + LOOK_AGAIN)
     return len(due)
 
 
@@ -72,12 +72,11 @@ async def sync_subscription(work: Work, subscription_id: str) -> None:
     A line that cannot be made is held back with an issue and tried again; the others are made.
     Raises SubscriptionNotFound, NoBillingProfile.
     """
-    row = await find_row(work.session, subscription_id)
-    await lock_billing_of(work, row.customer_id)
-    await work.session.refresh(row)
-    subscription = subscription_of(row, work.now)
+    customer_id = (await get_subscription(work.session, subscription_id, work.now)).customer_id
+    await lock_billing_of(work, customer_id)
+    subscription = await get_subscription(work.session, subscription_id, work.now, again=True)
     try:
-        workflow = (await customer_billing(work.session, row.customer_id)).workflow
+        workflow = (await customer_billing(work.session, customer_id)).workflow
     except NoBillingProfile:
         if subscription.is_priced:
             raise
@@ -85,10 +84,10 @@ async def sync_subscription(work: Work, subscription_id: str) -> None:
     end_mode = SubscriptionEndMode(workflow.subscription_end_proration_mode)
     wanted = lines_until(subscription, horizon(subscription, work.now), end_mode=end_mode)
     held = await _Sync(work, subscription, workflow).apply(wanted)
-    row.sync_at = next_sync_at(subscription, work.now)
+    at = next_sync_at(subscription, work.now)
     if held:
-        row.sync_at = min(row.sync_at or work.now + LOOK_AGAIN, work.now + LOOK_AGAIN)
-    await work.session.flush()
+        at = min(at or work.now + LOOK_AGAIN, work.now + LOOK_AGAIN)
+    await set_next_sync(work, subscription_id, at)
 
 
 class _Sync:

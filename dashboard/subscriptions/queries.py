@@ -28,9 +28,17 @@ _SORTS: dict[str, Any] = {
 }
 
 
-async def get_subscription(session: AsyncSession, subscription_id: str, now: datetime) -> Subscription:
-    """One subscription, deleted ones too. Raises SubscriptionNotFound."""
-    return subscription_of(await find_row(session, subscription_id), now)
+async def get_subscription(
+    session: AsyncSession, subscription_id: str, now: datetime, *, again: bool = False
+) -> Subscription:
+    """One subscription, deleted ones too; read `again` if this session may have read it before somebody changed it.
+
+    Raises SubscriptionNotFound.
+    """
+    row = await find_row(session, subscription_id)
+    if again:
+        await session.refresh(row)
+    return subscription_of(row, now)
 
 
 async def list_subscriptions(

@@ -207,6 +207,12 @@ async def delete_subscription(work: Work, subscription_id: str) -> None:
     await _delete(work, row)
 
 
+async def set_next_sync(work: Work, subscription_id: str, at: datetime | None) -> None:
+    """Writes when billing has to make the subscription's lines again, None for never. Raises SubscriptionNotFound."""
+    (await find_row(work.session, subscription_id)).sync_at = at
+    await work.session.flush()
+
+
 async def _insert(
     work: Work,
     customer_id: str,
