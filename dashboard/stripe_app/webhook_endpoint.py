@@ -1,5 +1,7 @@
 """Our webhook endpoint in a Stripe account: which events, found again by metadata, renewed when something changed."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +11,12 @@ from sqlmodel import col
 from dashboard.kit.database import SYSTEM, Actor
 from dashboard.kit.errors import MeterdeskError
 from dashboard.stripe_app.desk import StripeDesk
-from dashboard.stripe_app.errors import StripeAppNotReady, StripeInvalidRequest, StripeObjectMissing
+from dashboard.stripe_app.errors import (
+    StripeAppNotReady,
+    StripeInvalidRequest,
+    StripeObjectMissing,
+    StripeUnreachable,
+)
 from dashboard.stripe_app.gateway import API_VERSION, Gateway
 from dashboard.stripe_app.gateway_calls import PEOPLE
 from dashboard.stripe_app.tables import StripeAppRow
@@ -17,7 +24,7 @@ from dashboard.stripe_app.views import AppState, Delivery
 
 METADATA_APP = "meterdesk_app_id"
 OLD_SECRET_LIVES = timedelta(hours=24)
-REPLACED_WITHIN = timedelta(hours=1)
+WAIT_SECONDS = 60.0
 
 EVENTS = (
     "setup_intent.succeeded",
@@ -117,7 +124,7 @@ async def register_again(desk: StripeDesk, actor: Actor, app_id: str) -> None:
     row = await desk.app_row(app_id)
     if is_current(row, desk.public_url):
         return
-    await _replace(desk, actor, row)
+    await _replace(desk, actor, app_id)
 
 
 async def keep_webhooks_current(desk: StripeDesk) -> None:
@@ -130,7 +137,7 @@ async def keep_webhooks_current(desk: StripeDesk) -> None:
     for row in rows:
         if not is_current(row, desk.public_url):
             try:
-                await _replace(desk, SYSTEM, row)
+                await _replace(desk, SYSTEM, row.id)
             except MeterdeskError as problem:
                 await _note_problem(desk, row.id, problem.for_people())
 
@@ -151,41 +158,48 @@ async def rotate_signing_secret(desk: StripeDesk, actor: Actor, app_id: str) -> 
     row = await desk.app_row(app_id)
     if row.webhook_endpoint_id is None:
         raise StripeAppNotReady("This app polls for events and has no webhook.", remedy="Nothing needs rotating.")
-    await _replace(desk, actor, row)
+    await _replace(desk, actor, app_id)
 
 
-async def _replace(desk: StripeDesk, actor: Actor, row: StripeAppRow) -> None:
-    old_endpoint = row.webhook_endpoint_id
-    async with desk.stripe(row.id, priority=PEOPLE) as gateway:
-        fresh = None
-        if desk.public_url is not None:
-            fresh = await create_endpoint(gateway, row.id, webhook_url(desk.public_url, row.id), keep=old_endpoint)
-        async with desk.database.transaction(actor) as work:
-            kept = await work.session.get_one(StripeAppRow, row.id)
-            take_endpoint(kept, fresh, desk, work.now)
-            work.audit("stripe_app.webhook_registered", "stripe_app", row.id, url=kept.webhook_url)
-            work.changed("stripe_apps", f"stripe_apps/{row.id}")
-        if old_endpoint is not None:
-            await delete_endpoint(gateway, old_endpoint)
+async def _replace(desk: StripeDesk, actor: Actor, app_id: str) -> None:
+    async with _alone(desk, app_id, WAIT_SECONDS) as ours:
+        if not ours:
+            raise StripeUnreachable("This app's webhook is being replaced for a long time already.")
+        row = await desk.app_row(app_id)
+        old_endpoint = row.webhook_endpoint_id
+        async with desk.stripe(app_id, priority=PEOPLE, row=row) as gateway:
+            fresh = None
+            if desk.public_url is not None:
+                fresh = await create_endpoint(gateway, app_id, webhook_url(desk.public_url, app_id), keep=old_endpoint)
+            async with desk.database.transaction(actor) as work:
+                kept = await work.session.get_one(StripeAppRow, app_id)
+                take_endpoint(kept, fresh, desk, work.now)
+                work.audit("stripe_app.webhook_registered", "stripe_app", app_id, url=kept.webhook_url)
+                work.changed("stripe_apps", f"stripe_apps/{app_id}")
+            if old_endpoint is not None:
+                await delete_endpoint(gateway, old_endpoint)
 
 
 async def remove_forgotten_endpoints(desk: StripeDesk, app_id: str) -> None:
-    """Deletes endpoints of this app that are not in use: a replacement that was cut off left them at Stripe.
+    """Deletes what a replacement left at Stripe because it was cut off: endpoints of this app other than its own.
 
-    One that is younger than the one in use is left alone for an hour: it may be another replacement, under way.
+    While another replacement is under way nothing is.
     """
-    row = await desk.app_row(app_id)
-    if row.webhook_endpoint_id is None:
+    async with _alone(desk, app_id, 0) as ours:
+        row = await desk.app_row(app_id)
+        if ours and row.webhook_endpoint_id is not None:
+            async with desk.stripe(app_id, row=row) as gateway:
+                await remove_endpoints(gateway, app_id, keep=row.webhook_endpoint_id)
+
+
+@asynccontextmanager
+async def _alone(desk: StripeDesk, app_id: str, wait_seconds: float) -> AsyncIterator[bool]:
+    """True inside the block when nobody else touches the app's webhook: what is not written down then is forgotten."""
+    if desk.locks is None:
+        yield True
         return
-    while_ago = int((desk.database.clock.now() - REPLACED_WITHIN).timestamp())
-    async with desk.stripe(app_id) as gateway:
-        ours = [
-            one for one in await gateway.list_webhook_endpoints() if one.get("metadata", {}).get(METADATA_APP) == app_id
-        ]
-        used = next((one for one in ours if one["id"] == row.webhook_endpoint_id), None)
-        for one in ours:
-            if used is not None and one is not used and one["created"] <= max(used["created"], while_ago):
-                await delete_endpoint(gateway, one["id"])
+    async with desk.locks.holding(f"webhook of {app_id}", wait_seconds=wait_seconds) as ours:
+        yield ours
 
 
 def take_endpoint(row: StripeAppRow, endpoint: dict[str, Any] | None, desk: StripeDesk, now: datetime) -> None:

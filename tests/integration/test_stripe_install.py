@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+import asyncio
 
 import pytest
 from pydantic import SecretStr
@@ -295,7 +295,6 @@ async def test_a_rotation_that_a_crash_cut_off_before_it_was_written_down_leaves
     await house.install()
     [used] = await endpoints(house)
     [row] = await rows(house)
-    await house.sandbox.post("/_sandbox/clock", json={"advance": "PT10S"})
 
     def crash(*_):
         raise ConnectionError
@@ -304,13 +303,34 @@ async def test_a_rotation_that_a_crash_cut_off_before_it_was_written_down_leaves
         broken.setattr(webhook_endpoint, "take_endpoint", crash)
         with pytest.raises(ConnectionError):
             await rotate_signing_secret(house.desk, ADA, row.id)
-    house.clock.move_to(datetime.now(UTC))
-    await stripe_reconcile(house.desk)
-    # It might be another rotation, under way.
     assert len(await endpoints(house)) == 2
-    house.clock.advance(timedelta(hours=2))
     await stripe_reconcile(house.desk)
     assert [left["id"] for left in await endpoints(house)] == [used["id"]]
+
+
+async def test_a_comparison_in_the_middle_of_a_rotation_takes_nothing_from_it(house, monkeypatch):
+    house.desk.public_url = PUBLIC
+    app = await house.install()
+    real = webhook_endpoint.create_endpoint
+
+    async def create_and_compare(*arguments, **named):
+        made = await real(*arguments, **named)
+        await stripe_reconcile(house.desk)
+        return made
+
+    with monkeypatch.context() as patched:
+        patched.setattr(webhook_endpoint, "create_endpoint", create_and_compare)
+        await rotate_signing_secret(house.desk, ADA, app.id)
+    [row] = await rows(house)
+    assert [left["id"] for left in await endpoints(house)] == [row.webhook_endpoint_id]
+
+
+async def test_of_two_rotations_at_once_the_second_comes_after_the_first(house):
+    house.desk.public_url = PUBLIC
+    app = await house.install()
+    await asyncio.gather(*[rotate_signing_secret(house.desk, ADA, app.id) for _ in range(3)])
+    [row] = await rows(house)
+    assert [left["id"] for left in await endpoints(house)] == [row.webhook_endpoint_id]
 
 
 # Leaving
