@@ -17,7 +17,6 @@ from dashboard.customers.inputs import AddressInput
 from dashboard.customers.queries import live_customer
 from dashboard.customers.tables import CustomerRow
 from dashboard.kit.ids import new_id
-from dashboard.stripe_app.apps import ready_app_ids
 from dashboard.stripe_app.links import get_links
 from dashboard.stripe_app.reconcile import reconcile_app
 from dashboard.stripe_app.tables import StripeAppRow
@@ -96,9 +95,7 @@ class InvoiceStory(Story):
 
     async def finale(self) -> None:
         """Everything ended as Stripe has it, and nothing was done to an invoice twice."""
-        async with self.site.backend.database.read() as session:
-            [app_id] = await ready_app_ids(session)
-        found = await reconcile_app(self.desk, app_id)
+        found = await reconcile_app(self.desk, (await self.site.only_app()).id)
         assert found.differences == ()
         await self.site.rest()
         writes = [path for path, _ in await self.site.writes()]
@@ -193,9 +190,7 @@ class NewInvoiceByCard(InvoiceStory):
             return all(one["status"] == "paid" for one in made["data"])
 
         await until(are_paid, "all invoices to be paid")
-        async with self.site.backend.database.read() as session:
-            [app_id] = await ready_app_ids(session)
-        await reconcile_app(self.desk, app_id)
+        await reconcile_app(self.desk, (await self.site.only_app()).id)
         await super().finale()
         made = await self.site.stripe("GET", "/v1/invoices", limit="100")
         charges = (await self.site.stripe("GET", "/v1/charges", limit="100"))["data"]

@@ -1,17 +1,14 @@
 """The stories of Stripe's letters: one that tells of a payment, one that had to wait, the webhook they come through."""
 
-import json
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlmodel import col
-from stripe import WebhookSignature
 
 from dashboard.billing.views import InvoiceStatus
 from dashboard.kit.ids import new_id
 from dashboard.stripe_app import webhook_endpoint
 from dashboard.stripe_app.apply import in_hand
-from dashboard.stripe_app.apps import ready_app_ids
 from dashboard.stripe_app.inbox import Bundle
 from dashboard.stripe_app.tables import StripeAppRow, StripeEventRow, StripeInvoiceRow
 from dashboard.stripe_app.views import EventState
@@ -39,13 +36,8 @@ class HearingOfPayment(InvoiceStory):
         return subject
 
     async def act(self, subject: str) -> None:
-        body = json.dumps(await self._event(subject))
-        async with self.site.backend.database.read() as session:
-            [app_id] = await ready_app_ids(session)
-            app = await session.get_one(StripeAppRow, app_id)
-        secret = self.desk.secrets.open(app.sealed_webhook_secret or "")
-        signature = WebhookSignature.generate_signature_header(body, secret)
-        await self.desk.letterbox.receive(app_id, body.encode(), signature)
+        app = await self.site.only_app()
+        await self.site.letter(app, await self._event(subject), app.sealed_webhook_secret)
 
     async def is_known(self, subject: str) -> bool:
         """Never: Stripe sends again what was not thanked for, and now and then what was."""
@@ -54,12 +46,11 @@ class HearingOfPayment(InvoiceStory):
     async def finish(self, subject: str) -> None:
         await super().finish(subject)
         [there] = await self.invoices_at_stripe(subject)
-        async with self.site.backend.database.read() as session:
-            [app_id] = await ready_app_ids(session)
+        bundle = Bundle((await self.site.only_app()).id, there["id"], ())
 
         async def is_settled() -> bool:
             # Whoever settled it has also ended.
-            async with in_hand(self.desk, Bundle(app_id, there["id"], ())) as ours:
+            async with in_hand(self.desk, bundle) as ours:
                 return ours and all(one.settled_at is not None for one in await self.letters(subject))
 
         await until(is_settled, "the letter to be settled")
@@ -126,34 +117,29 @@ class RotatingSecret(Story):
         """Answers the account, the app, and the endpoint it has before."""
         account = new_id().lower()
         app_id = await self.site.install(account)
-        return f"{account} {app_id} {(await self.app(app_id)).webhook_endpoint_id}"
+        return f"{account} {app_id} {(await self.site.app_row(app_id)).webhook_endpoint_id}"
 
     async def act(self, subject: str) -> None:
         await webhook_endpoint.rotate_signing_secret(self.desk, ADA, subject.split()[1])
 
     async def finish(self, subject: str) -> None:
         _account, app_id, before = subject.split()
-        if (await self.app(app_id)).webhook_endpoint_id == before:
+        if (await self.site.app_row(app_id)).webhook_endpoint_id == before:
             await self.act(subject)
         await webhook_endpoint.remove_forgotten_endpoints(self.desk, app_id)
 
     async def check(self, subject: str) -> None:
         """One endpoint is left, it is the one we know, and letters under either secret are taken."""
         account, app_id, before = subject.split()
-        app = await self.app(app_id)
+        app = await self.site.app_row(app_id)
         [endpoint] = (await self.site.stripe("GET", "/v1/webhook_endpoints", account=account))["data"]
         assert (endpoint["id"], endpoint["url"]) == (app.webhook_endpoint_id, app.webhook_url)
         assert endpoint["id"] != before
         assert endpoint["status"] == "enabled"
         assert app.webhook_problem is None
         for sealed in (app.sealed_webhook_secret, app.sealed_previous_secret):
-            body = json.dumps({"id": f"evt_{new_id()}", "type": "mandate.updated", "created": 1, "data": {}})
-            signature = WebhookSignature.generate_signature_header(body, self.desk.secrets.open(sealed or ""))
-            assert (await self.desk.letterbox.receive(app_id, body.encode(), signature)).is_new
-
-    async def app(self, app_id: str) -> StripeAppRow:
-        async with self.site.backend.database.read() as session:
-            return await session.get_one(StripeAppRow, app_id)
+            event = {"id": f"evt_{new_id()}", "type": "mandate.updated", "created": 1, "data": {}}
+            assert await self.site.letter(app, event, sealed)
 
 
 class MovingHouse(RotatingSecret):
@@ -167,12 +153,12 @@ class MovingHouse(RotatingSecret):
 
     async def finish(self, subject: str) -> None:
         _account, app_id, before = subject.split()
-        app = await self.app(app_id)
+        app = await self.site.app_row(app_id)
         if app.webhook_endpoint_id == before and webhook_endpoint.is_current(app, UNREACHABLE):
             await self.act(subject)
 
         async def has_moved() -> bool:
-            return (await self.app(app_id)).webhook_endpoint_id != before
+            return (await self.site.app_row(app_id)).webhook_endpoint_id != before
 
         await until(has_moved, "the webhook to be registered at the new address")
         await webhook_endpoint.remove_forgotten_endpoints(self.desk, app_id)

@@ -6,6 +6,7 @@ the worker carries on; `finish` is what the same person does who sees that it wa
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any, ClassVar
 import httpx
 from sqlalchemy import select
 from sqlmodel import col
+from stripe import WebhookSignature
 
 from dashboard.backend import Backend
 from dashboard.customers.inputs import CreateCustomer
@@ -76,6 +78,23 @@ class Site:
         async with self.backend.database.read() as session:
             found = await session.scalars(select(StripeAppRow).where(col(StripeAppRow.account_id) == account_id))
             return found.one_or_none()
+
+    async def app_row(self, app_id: str) -> StripeAppRow:
+        """The app, also one that left."""
+        async with self.backend.database.read() as session:
+            return await session.get_one(StripeAppRow, app_id)
+
+    async def only_app(self) -> StripeAppRow:
+        """The app of a story that has one."""
+        async with self.backend.database.read() as session:
+            return (await session.scalars(select(StripeAppRow))).one()
+
+    async def letter(self, app: StripeAppRow, event: dict[str, Any], sealed_secret: str | None) -> bool:
+        """Posts a letter as Stripe does, signed with one of the app's secrets; answers whether it is new."""
+        body = json.dumps(event)
+        secret = self.backend.secrets.open(sealed_secret or "")
+        signature = WebhookSignature.generate_signature_header(body, secret)
+        return (await self.backend.stripe.letterbox.receive(app.id, body.encode(), signature)).is_new
 
     async def rest(self) -> None:
         """Waits until no job waits or runs; none may have failed."""
@@ -190,11 +209,11 @@ class Uninstalling(Story):
 
     async def finish(self, subject: str) -> None:
         app_id = subject.split()[1]
-        if (await self._app(app_id)).state == AppState.READY:
+        if (await self.site.app_row(app_id)).state == AppState.READY:
             await self.act(subject)
 
         async def is_gone() -> bool:
-            return (await self._app(app_id)).state == AppState.UNINSTALLED
+            return (await self.site.app_row(app_id)).state == AppState.UNINSTALLED
 
         await until(is_gone, "the app to be uninstalled")
         with suppress(StripeAppDeleted):
@@ -202,14 +221,10 @@ class Uninstalling(Story):
 
     async def check(self, subject: str) -> None:
         account, app_id = subject.split()
-        app = await self._app(app_id)
+        app = await self.site.app_row(app_id)
         assert app.deleted_at is not None
         assert app.sealed_key is None
         assert (await self.site.stripe("GET", "/v1/webhook_endpoints", account=account))["data"] == []
-
-    async def _app(self, app_id: str) -> StripeAppRow:
-        async with self.site.backend.database.read() as session:
-            return await session.get_one(StripeAppRow, app_id)
 
 
 class CheckoutForNewCustomer(Story):
