@@ -39,6 +39,7 @@ from dashboard.billing.tables import InvoiceRow
 from dashboard.billing.troubles import clear_trouble, component_of, note_no_trouble, note_trouble
 from dashboard.billing.views import CustomerBilling, ExternalInvoice, Invoice, InvoiceLine, InvoiceStatus, Issue
 from dashboard.kit.database import SYSTEM, Work
+from dashboard.kit.money import format_money
 
 S = InvoiceStatus
 
@@ -252,7 +253,7 @@ async def _note_issued(work: Work, row: InvoiceRow, issues: Issues, external: Ex
         issues = await clear_trouble(work, row, ISSUE, issues)
         change_status(work, row, S.ISSUED, Trigger.NEXT)
     issues = await apply_external(work, row, external, Trigger.NEXT, known=issues)
-    work.audit("invoice.issued", "invoice", row.id, number=row.number, total=str(row.total))
+    work.audit("invoice.issued", "invoice", row.id, number=row.number, total=format_money(row.total, row.currency))
     return issues
 
 

@@ -53,7 +53,7 @@ class InvoiceFilter:
     """Which invoices: everything given has to hold.
 
     Times are `from` inclusive, `to` exclusive; amounts both inclusive, of the total in major units. `search` is part of
-    a customer's name, key or e-mail, the beginning of a number, or an id.
+    a customer's name, key or email, the beginning of a number, or an id.
     """
 
     tab: str = ALL

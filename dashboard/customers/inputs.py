@@ -41,7 +41,7 @@ def _email(value: str | None) -> str | None:
         # Only the form is checked: people try things out with addresses that reach nobody.
         return validate_email(value, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
-        raise ValueError(f"“{value}” is not an e-mail address: {error}") from None
+        raise ValueError(f"“{value}” is not an email address: {error}") from None
 
 
 def _short_json(value: dict[str, Any]) -> dict[str, Any]:

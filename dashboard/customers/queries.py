@@ -91,7 +91,7 @@ async def list_customers(
     sort: str = "created_at",
     descending: bool = True,
 ) -> Page[Customer]:
-    """One numbered page. Text filters find parts in any case; `search` looks in name, key, e-mail and subjects.
+    """One numbered page. Text filters find parts in any case; `search` looks in name, key, email and subjects.
 
     `ids` may be a question that another room asks.
     Raises InvalidInput for an unknown `sort`.
@@ -142,7 +142,7 @@ async def count_customers(session: AsyncSession, *, search: str | None = None) -
 
 
 async def matching_customer_ids(session: AsyncSession, search: str, *, limit: int) -> list[str]:
-    """Ids of customers, deleted ones too, whose name, key, e-mail or a subject holds `search`."""
+    """Ids of customers, deleted ones too, whose name, key, email or a subject holds `search`."""
     statement = _filtered(search, include_deleted=True).with_only_columns(col(CustomerRow.id)).limit(limit)
     return list(await session.scalars(statement))
 

@@ -25,7 +25,7 @@ from dashboard.stripe_app.wire import must_moment, payment_method_of
 
 
 async def search_stripe_customers(desk: StripeDesk, app_id: str, text: str) -> tuple[StripeCustomerHit, ...]:
-    """Up to 20 customers of the account whose id, e-mail or name fits `text`. Just-made ones may be missing by name:
+    """Up to 20 customers of the account whose id, email or name fits `text`. Just-made ones may be missing by name:
     Stripe's search lags a minute."""
     wanted = text.strip()
     if not wanted:
@@ -88,7 +88,7 @@ async def unlink_stripe_customer(desk: StripeDesk, actor: Actor, customer_id: st
 async def create_stripe_customer(
     desk: StripeDesk, actor: Actor, customer_id: str, app_id: str | None = None
 ) -> StripeLink:
-    """Makes a Stripe customer from ours (name, e-mail, address) and links it; a present link is answered as it is."""
+    """Makes a Stripe customer from ours (name, email, address) and links it; a present link is answered as it is."""
     customer = await _our_customer(desk, customer_id)
     app = await _resolve(desk, customer_id, app_id)
     await ensure_stripe_customer(desk, actor, app, customer, None)
@@ -104,7 +104,7 @@ async def refresh_link(desk: StripeDesk, app_id: str, customer_id: str) -> Strip
 
 
 async def update_stripe_customer(desk: StripeDesk, actor: Actor, request: UpdateStripeCustomer) -> StripeLink:
-    """Sets e-mail, name or address in Stripe, where invoices and receipts take them from."""
+    """Sets email, name or address in Stripe, where invoices and receipts take them from."""
     customer = await _our_customer(desk, request.customer_id)
     app_id = await _resolve(desk, customer.id, request.app_id)
     row = await _linked(desk, app_id, customer.id)

@@ -93,7 +93,7 @@ async def mark_invoice_uncollectible(desk: StripeDesk, invoice: Invoice) -> Exte
 
 
 async def send_invoice(desk: StripeDesk, invoice: Invoice) -> ExternalInvoice:
-    """Has Stripe e-mail the invoice (again). In test mode no mail leaves Stripe."""
+    """Has Stripe email the invoice (again). In test mode no mail leaves Stripe."""
     row = await _must_have(desk, invoice)
     async with desk.stripe(row.app_id, priority=PEOPLE) as gateway:
         answer = await gateway.send_invoice(row.stripe_invoice_id or "", _key("send"))

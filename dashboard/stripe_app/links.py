@@ -121,7 +121,7 @@ async def _was_a_deleted_ones(work: Work, link: StripeCustomerLinkRow) -> bool:
 
 
 def note_customer(row: StripeCustomerLinkRow, seen: dict[str, Any], now: datetime) -> None:
-    """Takes over what Stripe says of its customer: name, e-mail, currency, tax, its own default payment method."""
+    """Takes over what Stripe says of its customer: name, email, currency, tax, its own default payment method."""
     row.checked_at = row.updated_at = now
     if seen.get("deleted"):
         row.stripe_deleted_at = row.stripe_deleted_at or now

@@ -56,8 +56,8 @@ def _lacks(row: StripeCustomerLinkRow, billing: CustomerBilling) -> list[Issue]:
         issues.append(
             _issue(
                 "no_stripe_email",
-                "Stripe has no e-mail address to send invoices to.",
-                "Set the e-mail on the Stripe customer; it can be done from here.",
+                "Stripe has no email address to send invoices to.",
+                "Set the email on the Stripe customer; it can be done from here.",
             )
         )
     if workflow.tax_enabled and workflow.tax_enforced and row.stripe_tax_status in _TAX_BLOCKERS:

@@ -27,7 +27,7 @@ def create_customer(page: Page, name: str, key: str, email: str) -> None:
     form = page.get_by_role("dialog")
     form.get_by_label("Name", exact=True).fill(name)
     form.get_by_label("Key").fill(key)
-    form.get_by_label("E-mail").fill(email)
+    form.get_by_label("Email").fill(email)
     form.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
 

@@ -20,7 +20,7 @@ DEFECTS = {
     12: "portal language dropped, checkout metadata lost",
     13: "labels dropped, tax precedence upside down",
     14: "secrets in clear text",
-    15: "e-mail not kept in step",
+    15: "email not kept in step",
     16: "no memo, footer, purchase order, statement descriptor",
 }
 TESTS = Path(__file__).parent.parent

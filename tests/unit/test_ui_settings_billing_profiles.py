@@ -72,7 +72,7 @@ def test_the_preview_tells_each_date_from_the_end_of_a_period_to_the_due_date() 
         ("The period ends", "Sat 31 Jan 2026, 00:00 UTC"),
         ("Late usage counts until", "Sun 1 Feb 2026, 00:00 UTC"),
         ("Invoice approved", "Sun 1 Feb 2026, 12:00 UTC"),
-        ("Stripe e-mails the invoice", "Sun 1 Feb 2026, 12:00 UTC"),
+        ("Stripe emails the invoice", "Sun 1 Feb 2026, 12:00 UTC"),
         ("Payment due", "Tue 3 Mar 2026, 12:00 UTC"),
     ]
     assert "own hour before finalising does not apply" in steps[3].why

@@ -19,7 +19,7 @@ METHOD_CARDS = (
     ui.RadioCard(
         "send_invoice",
         "Send Invoice",
-        "Stripe e-mails the invoice, and the customer pays as they prefer. Each needs an e-mail address in Stripe.",
+        "Stripe emails the invoice, and the customer pays as they prefer. Each needs an email address in Stripe.",
         "mail",
     ),
 )

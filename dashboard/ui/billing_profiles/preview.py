@@ -58,7 +58,7 @@ def _approval(workflow: Workflow, at: datetime) -> PreviewStep:
 def _sending(workflow: Workflow, at: datetime) -> PreviewStep:
     sends = workflow.collection_method is CollectionMethod.SEND_INVOICE
     return PreviewStep(
-        "Stripe e-mails the invoice" if sends else "Stripe charges the customer",
+        "Stripe emails the invoice" if sends else "Stripe charges the customer",
         _written(at) if workflow.auto_advance else "Right after the approval",
         "Stripe’s own hour before finalising does not apply: Meterdesk finalises the invoice itself.",
     )

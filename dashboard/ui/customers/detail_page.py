@@ -177,7 +177,7 @@ def _linked() -> rx.Component:
                 ),
             ),
             ("Payment method", _payment_method()),
-            ("E-mail at Stripe", _stripe_email()),
+            ("Email at Stripe", _stripe_email()),
             ("Tax location", rx.cond(link.tax != "", link.tax, ui.muted("not asked"))),
             columns=2,
         ),
@@ -284,7 +284,7 @@ def _details_card() -> rx.Component:
         ui.definition_list(
             ("Id", ui.identifier(customer.id)),
             ("Key", shown(customer.key)),
-            ("E-mail", shown(customer.email)),
+            ("Email", shown(customer.email)),
             ("Currency", shown(customer.currency)),
             ("Billing address", shown(customer.address)),
             ("Usage subjects", shown(customer.subjects)),
@@ -350,7 +350,7 @@ def _link_dialog() -> rx.Component:
             rx.el.hr(class_name="border-line"),
             ui.form(
                 ui.text_field(
-                    "text", "Or search in Stripe", errors=S.errors, placeholder="Name or e-mail", auto_complete="off"
+                    "text", "Or search in Stripe", errors=S.errors, placeholder="Name or email", auto_complete="off"
                 ),
                 ui.form_actions(ui.submit_button("Search", tone="secondary", busy=S.busy == "search")),
                 on_submit=S.search_stripe,

@@ -293,7 +293,7 @@ class CustomerState(rx.State):
     @rx.event(background=True)
     @needs("operator")
     async def send_email_to_stripe(self):
-        async for event in self._with_stripe("email", self._send_email, "E-mail set in Stripe"):
+        async for event in self._with_stripe("email", self._send_email, "Email set in Stripe"):
             yield event
 
     @rx.event(background=True)

@@ -61,7 +61,7 @@ def customer_fields(errors: Any, prefix: str, values: Any = None) -> rx.Componen
             ),
             ui.text_field(
                 "primary_email",
-                "E-mail",
+                "Email",
                 errors=errors,
                 optional=True,
                 id=f"{prefix}-email",

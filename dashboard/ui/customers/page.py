@@ -11,7 +11,7 @@ from dashboard.ui.shell_state import ShellState
 S = CustomersState
 COLUMNS = [
     ui.Column("Name", sort="name"),
-    ui.Column("E-mail", hide_below="lg"),
+    ui.Column("Email", hide_below="lg"),
     ui.Column("Stripe"),
     ui.Column("Payment method", hide_below="md"),
     ui.Column("Created", sort="created_at", hide_below="sm"),
@@ -46,13 +46,13 @@ def customers() -> rx.Component:
             rx.cond(ShellState.may_operate, create, rx.fragment()),
             description="Who is billed, how they pay, and what they still need.",
         ),
-        ui.toolbar(ui.search_box(S.search, S.find, label="Search customers", placeholder="Name, key or e-mail")),
+        ui.toolbar(ui.search_box(S.search, S.find, label="Search customers", placeholder="Name, key or email")),
         ui.list_table(
             S,
             COLUMNS,
             customer_row,
             label="Customers",
-            nothing_fits=("No customer fits", "Search for another name, key or e-mail."),
+            nothing_fits=("No customer fits", "Search for another name, key or email."),
             nothing_yet=ui.empty_state(
                 "No customers yet",
                 "Create one, then link them to Stripe or send them a checkout link.",

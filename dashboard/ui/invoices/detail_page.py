@@ -372,7 +372,7 @@ def _dialogs() -> rx.Component:
     return rx.fragment(
         ui.confirm_dialog(
             A.SEND.value,
-            rx.el.p("Stripe e-mails the invoice to the address of the Stripe customer once more."),
+            rx.el.p("Stripe emails the invoice to the address of the Stripe customer once more."),
             title="Send this invoice again?",
             confirm="Send again",
             on_confirm=S.act(A.SEND.value),

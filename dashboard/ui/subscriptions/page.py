@@ -137,7 +137,7 @@ def _customer() -> rx.Component:
             type="search",
             name="customer_search",
             on_change=S.find_customers.debounce(200),
-            placeholder="Name, key or e-mail",
+            placeholder="Name, key or email",
             auto_complete="off",
             # An input of no form: Enter in the search must not send the form around it.
             custom_attrs={"id": "customer_search", "form": "no_form"},
