@@ -35,7 +35,8 @@ def somebody_waits() -> Iterator[None]:
         _asked_by.reset(before)
 
 
-BURST_SHARE = 0.2
+BURST_SHARE = 0.04
+"""What may go out at once, as a share of a second's limit. It is missing from the steady flow, so it is small."""
 
 
 @dataclass(frozen=True, slots=True)
