@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from pathlib import Path
 
 import httpx
@@ -50,7 +51,9 @@ from dashboard.stripe_app.tables import StripeAppRow
 from dashboard.stripe_app.views import StripeApp
 from dashboard.worker import working
 
-INVOICES, LINES = 40, 10
+INVOICES, LINES = 120, 10
+CUSTOMERS = 10
+"""Invoices of one customer are written one after the other, because Stripe locks its customers."""
 RATE = 25
 """Stripe's calls per second in test mode, https://docs.stripe.com/rate-limits."""
 TURNS, LETTERS_PER_TURN, AT_ONCE = 6, 100, 20
@@ -90,13 +93,19 @@ async def _drafts(backend: Backend, app_id: str) -> list[str]:
             default_currency="USD",
         )
         await create_billing_profile(work, profile, apps=is_installed)
-        wanted = CreateCustomer(name="Acme", key="acme", primary_email="a@acme.test")
-        customer = await create_customer(work, wanted)
-    await create_stripe_customer(backend.stripe, ACTOR, customer.id, app_id)
+        wanted = [
+            CreateCustomer(name=f"Acme {n}", key=f"acme{n}", primary_email="a@acme.test") for n in range(CUSTOMERS)
+        ]
+        customers = [await create_customer(work, one) for one in wanted]
+    for customer in customers:
+        await create_stripe_customer(backend.stripe, ACTOR, customer.id, app_id)
     tax = TaxConfigInput(stripe_code="txcd_10103001")
-    charges = tuple(ChargeInput(name=f"Part {number}", unit_price=1 + number, tax=tax) for number in range(LINES))
+    charges = tuple(
+        ChargeInput(name=f"Part {number}", unit_price=Decimal(1 + number), tax=tax) for number in range(LINES)
+    )
     found = []
-    for _ in range(INVOICES):
+    for number in range(INVOICES):
+        customer = customers[number % CUSTOMERS]
         async with backend.database.transaction(ACTOR) as work:
             await add_charges(work, AddCharges(customer_id=customer.id, charges=charges))
             pending = InvoicePendingLines(customer_id=customer.id, before_its_date=True)
