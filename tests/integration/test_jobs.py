@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from dashboard.kit.database import SYSTEM, Database, async_url
 from dashboard.kit.errors import Conflict, InvalidInput, TooManyRequests, Unavailable
-from dashboard.kit.jobs import JOB_TABLES, Job, JobEngine, Jobs, NoFailedRun, StepFailed, UnknownJob, catalogue
+from dashboard.kit.jobs import JOB_TABLES, Job, JobEngine, Jobs, NoFailedRun, StepFailed, UnknownJob, catalogue, engine
+from dashboard.kit.jobs.ownership import FileOwnership
+from dashboard.kit.jobs.postgresql import AdvisoryOwnership
 from tests.servers import postgresql_database
 
 CATALOGUE = {
@@ -547,6 +549,26 @@ async def test_periodic_work_goes_on_after_a_turn_that_failed(house):
     engine.every(0.01, "look", look)
     async with asyncio.timeout(5):
         await has_turned_thrice.wait()
+
+
+async def test_daily_work_of_a_process_that_died_is_taken_over_soon(house, monkeypatch):
+    monkeypatch.setattr(engine, "TAKE_OVER_SECONDS", 0.01)
+    ownership = FileOwnership(house.jobs) if house.jobs.is_sqlite else AdvisoryOwnership(house.jobs)
+    another_one_lives, taken_over = True, asyncio.Event()
+
+    async def leads(name: str) -> bool:
+        return not another_one_lives
+
+    async def look() -> None:
+        taken_over.set()
+
+    ownership.leads = leads
+    (await house.start(ownership=ownership)).every(24 * 3600, "look", look)
+    await asyncio.sleep(0.05)
+    assert not taken_over.is_set()
+    another_one_lives = False
+    async with asyncio.timeout(5):
+        await taken_over.wait()
 
 
 async def test_periodic_work_ends_with_the_stop(house):

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 # Runs that were begun under another number are never finished: raise it only after a drain. It is not our version.
 WORKFLOW_VERSION = "1"
 CRASHES_UNTIL_GIVEN_UP = 20
+TAKE_OVER_SECONDS = 60.0
+"""How often a process asks for periodic work that another one does: that one may have died."""
 TRANSIENT: Transient = (Unavailable, TooManyRequests, ConnectionError, TimeoutError)
 
 _started: list["JobEngine"] = []
@@ -180,12 +182,15 @@ class JobEngine:
 
     async def _repeat(self, seconds: float, name: str, function: Callable[[], Awaitable[object]]) -> None:
         while True:
+            leads = False
             try:
-                if await self._ownership.leads(name):
+                leads = await self._ownership.leads(name)
+                if leads:
                     await function()
             except Exception:
                 logger.exception("periodic work %r failed; its next turn is in %s s", name, seconds)
-            await asyncio.sleep(seconds)
+            # Daily work of a process that died is not to wait for a day.
+            await asyncio.sleep(seconds if leads else min(seconds, TAKE_OVER_SECONDS))
 
     async def _destroy(self) -> None:
         # Not through the loop's executor: DBOS has put its own there, and shuts that down.

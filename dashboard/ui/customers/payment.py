@@ -2,15 +2,23 @@
 
 from dashboard.billing.invoicing_app import PaymentMethod
 
-_BRANDS = {"amex": "American Express", "diners": "Diners Club", "jcb": "JCB", "unionpay": "UnionPay"}
+_BRANDS = {
+    "amex": "American Express",
+    "diners": "Diners Club",
+    "jcb": "JCB",
+    "unionpay": "UnionPay",
+    "union_pay": "UnionPay",
+}
 
 
 def payment_words(method: PaymentMethod) -> str:
     """“Visa ending 4242”, “Bank account ending 6789”."""
-    kind = method.brand or method.kind
-    name = _BRANDS.get(kind, kind.replace("_", " ").capitalize())
     if method.kind == "us_bank_account":
         name = "Bank account"
+    elif method.brand:
+        name = _BRANDS.get(method.brand, method.brand.replace("_", " ").title())
+    else:
+        name = method.kind.replace("_", " ").capitalize()
     return f"{name} ending {method.last4}" if method.last4 else name
 
 
