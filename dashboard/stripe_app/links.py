@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from dashboard.billing.invoicing_app import PaymentMethod
 from dashboard.customers.queries import customers_by_id
+from dashboard.customers.views import Customer
 from dashboard.kit.database import Work
 from dashboard.kit.ids import new_id
 from dashboard.kit.locks import lock_until_commit
@@ -44,23 +45,22 @@ async def link_row_by_stripe_id(
 
 async def get_links(session: AsyncSession, customer_id: str) -> tuple[StripeLink, ...]:
     """Every link of one of our customers, one per app, oldest first."""
-    return (await links_of_customers(session, [customer_id])).get(customer_id, ())
+    customers = await customers_by_id(session, [customer_id])
+    return (await links_of_customers(session, customers.values())).get(customer_id, ())
 
 
-async def links_of_customers(session: AsyncSession, customer_ids: Iterable[str]) -> dict[str, tuple[StripeLink, ...]]:
-    """Like `get_links` for a page of customers, in two questions; who has no link is left out."""
-    ids = list(customer_ids)
-    customers = await customers_by_id(session, ids)
+async def links_of_customers(session: AsyncSession, customers: Iterable[Customer]) -> dict[str, tuple[StripeLink, ...]]:
+    """Like `get_links` for a page of customers, by their ids, in one question; who has no link is left out."""
+    currencies = {customer.id: customer.currency for customer in customers}
     rows = await session.execute(
         select(StripeCustomerLinkRow, StripeAppRow)
         .join(StripeAppRow, col(StripeAppRow.id) == col(StripeCustomerLinkRow.app_id))
-        .where(col(StripeCustomerLinkRow.customer_id).in_(ids), col(StripeAppRow.deleted_at).is_(None))
+        .where(col(StripeCustomerLinkRow.customer_id).in_(currencies), col(StripeAppRow.deleted_at).is_(None))
         .order_by(col(StripeCustomerLinkRow.id))
     )
     found: dict[str, tuple[StripeLink, ...]] = {}
     for link, app in rows:
-        customer = customers.get(link.customer_id)
-        view = link_view(link, app, customer.currency if customer else None)
+        view = link_view(link, app, currencies[link.customer_id])
         found[link.customer_id] = (*found.get(link.customer_id, ()), view)
     return found
 

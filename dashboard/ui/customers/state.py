@@ -74,7 +74,7 @@ class CustomersState(CreatingState, ListState, rx.State):
                 sort=order.key,
                 descending=order.descending,
             )
-            links = await links_of_customers(session, [customer.id for customer in found.items])
+            links = await links_of_customers(session, found.items)
         now = backend.clock.now()
         self.rows = [_row(customer, links.get(customer.id, ()), now) for customer in found.items]
         self._show(address, address.pager(found), order)
