@@ -99,6 +99,12 @@ class Duration:
         """This duration so many times."""
         return Duration(*(part * factor for part in self._parts()))  # type: ignore[arg-type]
 
+    def plus(self, other: "Duration") -> "Duration":
+        """Both, part by part: a month and a day stay a month and a day. Raises ValueError for different directions."""
+        if self.is_negative != other.is_negative and not (self.is_zero or other.is_zero):
+            raise ValueError(f"{self} and {other} run in different directions")
+        return Duration(*(one + more for one, more in zip(self._parts(), other._parts(), strict=True)))  # type: ignore[arg-type]
+
     def added_to(self, start: datetime) -> datetime:
         """`start` plus this: months first, the day clipped to the month's last, then the exact parts.
 

@@ -232,17 +232,7 @@ def _together(one: str | None, other: str) -> Duration | None:
     if one is None:
         return None
     first, second = Duration.parse(one), Duration.parse(other)
-    if first.is_negative != second.is_negative:
-        return None
-    return Duration(
-        years=first.years + second.years,
-        months=first.months + second.months,
-        weeks=first.weeks + second.weeks,
-        days=first.days + second.days,
-        hours=first.hours + second.hours,
-        minutes=first.minutes + second.minutes,
-        seconds=first.seconds + second.seconds,
-    )
+    return first.plus(second) if first.is_negative == second.is_negative else None
 
 
 def _time(text: str) -> datetime:

@@ -136,3 +136,11 @@ def test_a_period_needs_zones_and_the_right_order():
 
 def test_billing_knows_whole_seconds_only():
     assert cut_to_seconds(at("2025-01-01T00:00:00.999999")) == at("2025-01-01")
+
+
+def test_durations_are_added_part_by_part():
+    assert Duration.parse("P1M").plus(Duration.parse("P1M15D")) == Duration.parse("P2M15D")
+    assert Duration.parse("-P1D").plus(Duration.parse("-PT6H")) == Duration.parse("-P1DT6H")
+    assert Duration.parse("P1M").plus(Duration()) == Duration.parse("P1M")
+    with pytest.raises(ValueError, match="different directions"):
+        Duration.parse("P1M").plus(Duration.parse("-P1D"))
