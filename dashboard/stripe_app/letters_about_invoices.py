@@ -30,6 +30,8 @@ from dashboard.stripe_app.views import EventState
 from dashboard.stripe_app.wire import id_of
 
 Json = dict[str, Any]
+_ENDS = ("paid", "void")
+"""Stripe's statuses of an invoice that nothing follows."""
 _ECHOES = frozenset({"invoice.created", "invoice.updated"})
 
 
@@ -123,7 +125,9 @@ async def _read_and_tell(
 
     async def effect(work: Work) -> None:
         kept = await work.session.get_one(StripeInvoiceRow, row.invoice_id, with_for_update=True)
-        if kept.answered_at is None or kept.answered_at <= began:
+        # What was written down after we asked may have been answered before: an end is news all the same.
+        ends_it = answer["status"] in _ENDS and kept.status not in _ENDS
+        if kept.answered_at is None or kept.answered_at <= began or ends_it:
             note_answer(work, kept, answer)
             if lines is not None:
                 note_lines(kept, lines)

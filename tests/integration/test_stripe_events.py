@@ -32,7 +32,7 @@ from dashboard.stripe_app.inbox import get_event, list_events
 from dashboard.stripe_app.inputs import CreateCheckoutSession, EventFilter, LinkStripeCustomer
 from dashboard.stripe_app.links import get_links
 from dashboard.stripe_app.reconcile import reconcile_app
-from dashboard.stripe_app.tables import StripeAppRow, StripeEventRow
+from dashboard.stripe_app.tables import StripeAppRow, StripeEventRow, StripeInvoiceRow
 from dashboard.stripe_app.views import EventState
 from dashboard.stripe_app.webhook_endpoint import rotate_signing_secret
 from dashboard.stripe_app.webhooks import LARGEST_BODY
@@ -347,6 +347,24 @@ async def test_a_charge_at_stripe_makes_our_invoice_paid(house):
     assert after.external is not None
     assert after.external.amount_remaining == 0
     assert {event.state for event in await house.inbox(invoice_id=invoice.id)} == {EventState.APPLIED}
+
+
+async def test_a_payment_counts_though_our_own_answer_was_written_down_after_it_was_read(house):
+    app = await house.install()
+    invoice = await issued(house, await billed_customer(house, app))
+    async with house.database.transaction(ADA) as work:
+        # The answer to `finalize` was older than the payment, but a busy machine wrote it down later.
+        row = await work.session.get_one(StripeInvoiceRow, invoice.id)
+        row.answered_at = house.clock.now() + timedelta(seconds=2)
+
+    async def applied():
+        letters = await house.inbox(invoice_id=invoice.id)
+        return any(one.type == "invoice.paid" and one.state is EventState.APPLIED for one in letters)
+
+    await house.hear(app.id, until=applied)
+    after = await house.read(invoice.id)
+    assert after.external is not None
+    assert (after.status, after.external.status) == (S.PAID, "paid")
 
 
 async def test_a_declined_card_keeps_the_invoice_open_and_says_why(house):
