@@ -159,6 +159,14 @@ class House:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    async def charged(self, external_id: str, tries: int = 100) -> None:
+        """Waits until Stripe has charged the card of a finalised invoice, which it does by itself a moment later."""
+        for _ in range(tries):
+            if (await self.stripe("GET", f"/v1/invoices/{external_id}"))["status"] == "paid":
+                return
+            await asyncio.sleep(0.1)
+        pytest.fail("Stripe did not charge the invoice")
+
     async def complete_checkout(self, session_id: str, **how: Any) -> None:
         """Plays the customer: fills in the checkout page."""
         answer = await self.sandbox.post(f"/_sandbox/checkout/{session_id}/complete", json=how)

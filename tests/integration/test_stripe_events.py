@@ -397,7 +397,7 @@ async def test_several_letters_about_one_invoice_cost_one_reading(house):
     app = await house.install()
     invoice = await issued(house, await billed_customer(house, app))
     assert invoice.external is not None
-    await house.stripe("POST", f"/v1/invoices/{invoice.external.id}/pay")
+    await house.charged(invoice.external.id)
     house.clock.advance(timedelta(seconds=1))
     await events_cursor.poll_app(house.desk, app.id)
     house.clock.advance(timedelta(seconds=1))
