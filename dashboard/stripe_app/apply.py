@@ -1,8 +1,8 @@
 """Applying letters: one small function per kind, and what happens when it cannot be done yet."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 
 from sqlalchemy import select
 from sqlmodel import col
@@ -94,17 +94,12 @@ async def apply_bundle(desk: StripeDesk, bundle: Bundle) -> bool:
     return ours
 
 
-@asynccontextmanager
-async def in_hand(desk: StripeDesk, bundle: Bundle) -> AsyncIterator[bool]:
+def in_hand(desk: StripeDesk, bundle: Bundle) -> AbstractAsyncContextManager[bool]:
     """True inside the block when letters about this thing are this worker's, False when another has some in hand.
 
     Nobody leaves them behind: what says so goes when its process goes.
     """
-    if desk.locks is None:
-        yield True
-        return
-    async with desk.locks.holding(f"letters about {bundle.about} for {bundle.app_id}") as ours:
-        yield ours
+    return desk.holding(f"letters about {bundle.about} for {bundle.app_id}")
 
 
 async def apply_again(desk: StripeDesk, actor: Actor, event_id: str) -> None:

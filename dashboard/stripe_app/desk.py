@@ -62,13 +62,19 @@ class StripeDesk:
 
         Raises StripeUnreachable when somebody else writes for longer than a whole call with all its tries takes.
         """
-        if self.locks is None:
-            yield
-            return
-        async with self.locks.holding(f"stripe customer of {customer_id}", wait_seconds=WRITER_WAIT_SECONDS) as ours:
+        async with self.holding(f"stripe customer of {customer_id}", wait_seconds=WRITER_WAIT_SECONDS) as ours:
             if not ours:
                 raise StripeUnreachable("Another invoice of this customer is being written to Stripe for a long time.")
             yield
+
+    @asynccontextmanager
+    async def holding(self, name: str, *, wait_seconds: float = 0) -> AsyncIterator[bool]:
+        """The desk's lock of that name, as `Locks.holding` answers it. A desk without locks is alone: always ours."""
+        if self.locks is None:
+            yield True
+            return
+        async with self.locks.holding(name, wait_seconds=wait_seconds) as ours:
+            yield ours
 
     @asynccontextmanager
     async def stripe(

@@ -1,7 +1,6 @@
 """Our webhook endpoint in a Stripe account: which events, found again by metadata, renewed when something changed."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -192,14 +191,9 @@ async def remove_forgotten_endpoints(desk: StripeDesk, app_id: str) -> None:
                 await remove_endpoints(gateway, app_id, keep=row.webhook_endpoint_id)
 
 
-@asynccontextmanager
-async def _alone(desk: StripeDesk, app_id: str, wait_seconds: float) -> AsyncIterator[bool]:
+def _alone(desk: StripeDesk, app_id: str, wait_seconds: float) -> AbstractAsyncContextManager[bool]:
     """True inside the block when nobody else touches the app's webhook: what is not written down then is forgotten."""
-    if desk.locks is None:
-        yield True
-        return
-    async with desk.locks.holding(f"webhook of {app_id}", wait_seconds=wait_seconds) as ours:
-        yield ours
+    return desk.holding(f"webhook of {app_id}", wait_seconds=wait_seconds)
 
 
 def take_endpoint(row: StripeAppRow, endpoint: dict[str, Any] | None, desk: StripeDesk, now: datetime) -> None:
