@@ -175,23 +175,16 @@ async def apply_tax(session: AsyncSession, lines: Iterable[InvoiceLineRow], work
         line.effective_tax = to_json(effective_tax(tax_from_json(line.tax), default, organisation))
 
 
-async def rate_if_flat(
-    session: AsyncSession, line: InvoiceLineRow, known: Sequence[DetailLineRow] | None = None
-) -> None:
-    """Prices a flat line; a metered one waits until its quantity is known. `known` as in `store_rating`."""
+async def rate_if_flat(session: AsyncSession, line: InvoiceLineRow) -> None:
+    """Prices a flat line; a metered one waits until its quantity is known."""
     if line.kind == FLAT_KIND:
-        await store_rating(session, line, rate_flat(line), known)
+        await store_rating(session, line, rate_flat(line), (await detail_rows(session, [line.id]))[line.id])
 
 
 async def store_rating(
-    session: AsyncSession, line: InvoiceLineRow, result: RatingResult, known: Sequence[DetailLineRow] | None = None
+    session: AsyncSession, line: InvoiceLineRow, result: RatingResult, known: Sequence[DetailLineRow]
 ) -> None:
-    """Keeps what rating says of a line: components that were there before keep their ids.
-
-    `known` are the components there are now; without them they are read.
-    """
-    if known is None:
-        known = (await detail_rows(session, [line.id]))[line.id]
+    """Keeps what rating says of a line: of the components there are now, `known`, those that stay keep their ids."""
     details = take_over(line, known, result)
     kept = {detail.id for detail in details}
     for row in known:
