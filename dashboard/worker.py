@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dashboard.backend import Backend, open_backend
 from dashboard.billing import jobs as billing_jobs
 from dashboard.billing.invoicing import ADVANCE_JOB
+from dashboard.billing.settlement import settle_late_usage
 from dashboard.billing.subscription_sync import sync_due_subscriptions
 from dashboard.kit.jobs import JobEngine, JobFunction, JobRun
 from dashboard.settings import Settings
@@ -22,6 +23,7 @@ DUE_SECONDS = 5
 ROLLUP_SECONDS = 600
 RECONCILE_SECONDS = 24 * 3600
 FORGET_SECONDS = 24 * 3600
+SETTLE_SECONDS = 24 * 3600
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ async def working(backend: Backend) -> AsyncIterator[None]:
     engine = JobEngine(backend.jobs, job_functions(backend))
     engine.every(DUE_SECONDS, "subscriptions", lambda: sync_due_subscriptions(backend.billing))
     engine.every(DUE_SECONDS, "enqueue what is due", lambda: billing_jobs.sweep(backend.billing))
+    engine.every(SETTLE_SECONDS, "settle late usage", lambda: settle_late_usage(backend.billing))
     engine.every(SWEEP_SECONDS, "Stripe housekeeping", lambda: stripe_jobs.stripe_sweep(backend.stripe))
     engine.every(
         RECONCILE_SECONDS, "compare invoices with Stripe", lambda: stripe_jobs.stripe_reconcile(backend.stripe)

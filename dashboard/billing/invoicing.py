@@ -95,6 +95,51 @@ async def make_drafts(work: Work, wanted: InvoicePendingLines, *, bypass_alignme
     return drafts
 
 
+# For this room
+
+
+async def new_draft(
+    work: Work, customer: Customer, billing: CustomerBilling, currency: str, trigger: str
+) -> InvoiceRow:
+    """A draft without lines, onto which the customer's billing is copied; `send_off` follows once it has them."""
+    profile, workflow = billing.profile, billing.workflow
+    row = InvoiceRow(
+        id=new_id(),
+        number=draft_number(customer.name, await next_number(work.session, DRAFT)),
+        status=InvoiceStatus.DRAFT_CREATED.value,
+        tab="draft",
+        customer_id=customer.id,
+        customer_name=customer.name,
+        customer_key=customer.key,
+        customer_snapshot=customer_snapshot(customer),
+        currency=currency,
+        billing_profile_id=profile.id,
+        app_id=profile.app_id,
+        collection_method=workflow.collection_method.value,
+        workflow=to_json(workflow),
+        supplier=to_json(profile.supplier),
+        metadata_={},
+        created_at=work.now,
+        updated_at=work.now,
+        status_since=work.now,
+        sync_state=SyncState.NONE,
+    )
+    work.session.add(row)
+    await work.session.flush()
+    note_step(work, row, None, row.status, trigger)
+    return row
+
+
+async def send_off(work: Work, row: InvoiceRow, lines: Sequence[InvoiceLineRow]) -> None:
+    """Adds a new draft up, works out its dates, and lets the worker carry it on."""
+    add_up(row, lines)
+    set_dates(row, lines)
+    touch(work, row)
+    await work.session.flush()
+    work.audit("invoice.created", "invoice", row.id, customer=row.customer_id, number=row.number, lines=len(lines))
+    await ask_to_advance(work, row)
+
+
 async def ask_to_advance(work: Work, row: InvoiceRow) -> None:
     """Lets the worker carry an invoice on as soon as this commits."""
     row.wake_at = work.now
@@ -194,40 +239,11 @@ async def _due_pieces(
 async def _make_draft(
     work: Work, gathering: InvoiceRow, pieces: Sequence[_Piece], customer: Customer, billing: CustomerBilling
 ) -> InvoiceRow:
-    profile, workflow = billing.profile, billing.workflow
-    row = InvoiceRow(
-        id=new_id(),
-        number=draft_number(customer.name, await next_number(work.session, DRAFT)),
-        status=InvoiceStatus.DRAFT_CREATED.value,
-        tab="draft",
-        customer_id=customer.id,
-        customer_name=customer.name,
-        customer_key=customer.key,
-        customer_snapshot=customer_snapshot(customer),
-        currency=gathering.currency,
-        billing_profile_id=profile.id,
-        app_id=profile.app_id,
-        collection_method=workflow.collection_method.value,
-        workflow=to_json(workflow),
-        supplier=to_json(profile.supplier),
-        metadata_={},
-        created_at=work.now,
-        updated_at=work.now,
-        status_since=work.now,
-        sync_state=SyncState.NONE,
-    )
-    work.session.add(row)
-    await work.session.flush()
+    row = await new_draft(work, customer, billing, gathering.currency, "invoice")
     lines = await _move(work, pieces, row)
-    await apply_tax(work.session, lines, workflow)
-    add_up(row, lines)
-    set_dates(row, lines)
-    note_step(work, row, None, row.status, "invoice")
-    touch(work, row)
-    await work.session.flush()
-    await refresh_gathering(work, gathering, workflow)
-    work.audit("invoice.created", "invoice", row.id, customer=customer.id, number=row.number, lines=len(lines))
-    await ask_to_advance(work, row)
+    await apply_tax(work.session, lines, billing.workflow)
+    await refresh_gathering(work, gathering, billing.workflow)
+    await send_off(work, row, lines)
     return row
 
 

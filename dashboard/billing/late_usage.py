@@ -18,7 +18,6 @@ from dashboard.billing.line_rating import USAGE_KIND
 from dashboard.billing.lines import apply_tax
 from dashboard.billing.metering import MeteredLine
 from dashboard.billing.tables import InvoiceLineRow, InvoiceRow
-from dashboard.billing.views import Invoice
 from dashboard.kit.database import Work
 from dashboard.kit.ids import new_id
 
@@ -27,7 +26,7 @@ LOOK_BACK = timedelta(days=100)
 
 PERIODS_MAX = 200
 
-_BILLED = ("open", "overdue", "paid", "uncollectible")
+BILLED_TABS = ("open", "overdue", "paid", "uncollectible")
 _CHANGING = ("gathering", "draft")
 
 
@@ -40,19 +39,22 @@ class LateUsage:
     quantity: Decimal
 
 
-async def invoiced_periods(session: AsyncSession, invoice: Invoice | InvoiceRow, now: datetime) -> list[InvoiceLineRow]:
+async def invoiced_periods(
+    session: AsyncSession, customer_id: str, currency: str, now: datetime, *, besides: str | None = None
+) -> list[InvoiceLineRow]:
     """The last piece of every period of this customer and currency that was invoiced whole, the newest first.
 
-    Left out are periods of which something still changes, that were given up, or whose correction somebody deleted.
+    Left out are periods on the invoice `besides`, those of which something still changes, that were given up, or whose
+    correction somebody deleted.
     """
     last_pieces = (
         select(InvoiceLineRow)
         .join(InvoiceRow, col(InvoiceRow.id) == col(InvoiceLineRow.invoice_id))
-        .where(col(InvoiceLineRow.customer_id) == invoice.customer_id, col(InvoiceLineRow.kind) == USAGE_KIND)
-        .where(col(InvoiceLineRow.currency) == invoice.currency, col(InvoiceLineRow.deleted_at).is_(None))
+        .where(col(InvoiceLineRow.customer_id) == customer_id, col(InvoiceLineRow.kind) == USAGE_KIND)
+        .where(col(InvoiceLineRow.currency) == currency, col(InvoiceLineRow.deleted_at).is_(None))
         .where(col(InvoiceLineRow.period_to) == col(InvoiceLineRow.full_period_to))
         .where(col(InvoiceLineRow.period_to) >= now - LOOK_BACK, col(InvoiceLineRow.is_late_usage).is_(False))
-        .where(col(InvoiceRow.tab).in_(_BILLED), col(InvoiceRow.id) != invoice.id)
+        .where(col(InvoiceRow.tab).in_(BILLED_TABS), col(InvoiceRow.id).is_distinct_from(besides))
         .order_by(col(InvoiceLineRow.period_to).desc(), col(InvoiceLineRow.id))
         .limit(PERIODS_MAX)
     )
@@ -84,7 +86,8 @@ async def correction_line(work: Work, invoice: InvoiceRow, late: LateUsage) -> I
     await lock_billing_of(work, invoice.customer_id)
     if (await counted_so_far(work.session, [late.root_id]))[late.root_id] != late.counted:
         return None
-    template = next((line for line in await invoiced_periods(work.session, invoice, work.now) if _is(line, late)), None)
+    periods = await invoiced_periods(work.session, invoice.customer_id, invoice.currency, work.now, besides=invoice.id)
+    template = next((line for line in periods if line.root_id == late.root_id), None)
     if template is None:
         return None
     values = {name: getattr(template, name) for name in InvoiceLineRow.model_fields}
@@ -118,10 +121,6 @@ def describe(line: InvoiceLineRow, name: str, quantity: Decimal) -> None:
     else:
         line.name = f"{name} (corrected usage)"
         line.description = f"Usage of {period} that was corrected after it was invoiced."
-
-
-def _is(line: InvoiceLineRow, late: LateUsage) -> bool:
-    return line.root_id == late.root_id
 
 
 async def _pieces(session: AsyncSession, root_ids: list[str]) -> list[tuple[InvoiceLineRow, str]]:

@@ -50,9 +50,18 @@ class Measured:
 
 async def measure(desk: BillingDesk, invoice: Invoice) -> Measured:
     """Asks the event store for every metered line and for periods invoiced lately, while no transaction is open."""
+    return await _measure(desk, invoice.customer_id, invoice.currency, invoice.id)
+
+
+async def measure_late_usage(desk: BillingDesk, customer_id: str, currency: str) -> Measured:
+    """`measure` without an invoice: only periods invoiced lately."""
+    return await _measure(desk, customer_id, currency, None)
+
+
+async def _measure(desk: BillingDesk, customer_id: str, currency: str, invoice_id: str | None) -> Measured:
     async with desk.database.read() as session:
-        lines = await live_lines(session, invoice.id, kind=USAGE_KIND)
-        before = await invoiced_periods(session, invoice, desk.database.clock.now())
+        lines = [] if invoice_id is None else await live_lines(session, invoice_id, kind=USAGE_KIND)
+        before = await invoiced_periods(session, customer_id, currency, desk.database.clock.now(), besides=invoice_id)
         counted = await counted_so_far(session, [line.root_id for line in before])
         asked = await metered_lines(session, [*lines, *before])
     known = {one.line_id: one for one in asked if isinstance(one, MeteredLine)}

@@ -1,19 +1,27 @@
 """Usage that comes late, is corrected, or is billed in parts: in the end everybody has paid for what they used."""
 
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
 
 from dashboard.billing.errors import LineIsFixed
 from dashboard.billing.inputs import SetCustomerOverride
-from dashboard.billing.invoice_inputs import EditInvoice, EditLine, PendingLineInput
+from dashboard.billing.invoice_inputs import CreatePendingLines, EditInvoice, EditLine, PendingLineInput
 from dashboard.billing.queries import pending_of_customer
-from dashboard.billing.service import edit_invoice, set_customer_override, update_pending_line
+from dashboard.billing.service import (
+    create_pending_lines,
+    delete_pending_line,
+    edit_invoice,
+    set_customer_override,
+    update_pending_line,
+)
+from dashboard.billing.settlement import settle_late_usage
 from dashboard.billing.views import InvoiceAction, InvoiceStatus
 from dashboard.catalog.features import archive_feature, create_feature
 from dashboard.catalog.plan_inputs import CreateFeature
 from dashboard.customers.inputs import UpdateCustomer
-from dashboard.customers.service import update_customer
+from dashboard.customers.service import delete_customer, update_customer
 from tests.billing_house import house as house
 from tests.cast import ANN, make_customer
 from tests.scenarios.story import ON_SQLITE, Story, day, fee, lines_of, usage
@@ -310,3 +318,104 @@ async def test_late_usage_is_waited_for_as_long_as_the_profile_says(story: Story
     await story.use(200, day(1, 31))
     await story.until(day(2, 4))
     assert lines_of(await story.latest(acme)) == {"Tokens": Decimal(12)}
+
+
+async def last_month(story: Story, *rate_cards: dict) -> None:
+    """Acme subscribed in January, used 900 tokens, canceled, and was invoiced for the last time."""
+    await story.plan("team", *rate_cards)
+    subscription = await story.subscribe(story.cast.acme, "team")
+    await story.use(900, day(1, 20))
+    await story.cancel(subscription, "next_billing_cycle")
+    await story.until(day(2, 3))
+
+
+async def test_late_usage_gets_an_invoice_of_its_own_when_no_other_follows_and_at_most_every_five_weeks(story: Story):
+    await last_month(story, fee("30"), usage("0.01"))
+    acme, desk = story.cast.acme, story.house.desk
+    await story.use(300, day(1, 30))
+    await story.until(day(3, 6))
+    assert await settle_late_usage(desk) == 0, "a monthly invoice could still come"
+    await story.until(day(3, 10))
+    assert await settle_late_usage(desk) == 1
+    await story.work()
+    own = await story.latest(acme)
+    assert (own.status, lines_of(own)) == (InvoiceStatus.PAID, {"Tokens (late usage)": Decimal(3)})
+    assert (own.period_from, own.period_to) == (day(1), day(2))
+    assert own.transitions[0].trigger == "late_usage"
+    assert await settle_late_usage(desk) == 0
+
+    await story.use(100, day(1, 31))
+    await story.until(day(4, 13))
+    assert await settle_late_usage(desk) == 0, "it has had an invoice five weeks ago"
+    await story.until(day(4, 15))
+    assert await settle_late_usage(desk) == 1
+    await story.work()
+    assert await story.billed(acme) == 30 + 13
+
+
+@ON_SQLITE
+async def test_late_usage_that_costs_nothing_gets_no_invoice(story: Story):
+    await last_month(story, usage(graduated(("1000", "0"), (None, "0.01"))))
+    await story.use(100, day(1, 30))
+    await story.until(day(3, 20))
+    invoices = len(await story.invoices(story.cast.acme))
+    assert await settle_late_usage(story.house.desk) == 0
+    assert len(await story.invoices(story.cast.acme)) == invoices
+    await story.use(50, day(1, 30))
+    assert await settle_late_usage(story.house.desk) == 1
+    await story.work()
+    assert lines_of(await story.latest(story.cast.acme)) == {"Tokens (late usage)": Decimal("0.50")}
+
+
+@ON_SQLITE
+async def test_a_correction_is_given_back_though_no_invoice_follows(story: Story):
+    await last_month(story, usage("0.01"))
+    await story.use(-200, day(1, 20))
+    await story.until(day(3, 20))
+    assert await settle_late_usage(story.house.desk) == 1
+    await story.work()
+    assert lines_of(await story.latest(story.cast.acme)) == {"Tokens (corrected usage)": Decimal(-2)}
+
+
+@ON_SQLITE
+async def test_late_usage_waits_for_an_invoice_that_comes_in_time_and_not_for_a_later_one(story: Story):
+    await last_month(story, usage("0.01"))
+    await story.use(300, day(1, 30))
+    await story.until(day(3, 10))
+    acme, database = story.cast.acme, story.house.database
+    in_time = await _waiting_until(story, day(5, 1))
+    assert await settle_late_usage(story.house.desk) == 0
+    async with database.transaction(ANN) as work:
+        await delete_pending_line(work, in_time)
+    await _waiting_until(story, day(6, 1))
+    assert await settle_late_usage(story.house.desk) == 1
+    await story.work()
+    assert lines_of(await story.latest(acme)) == {"Tokens (late usage)": Decimal(3)}
+
+
+async def _waiting_until(story: Story, at: datetime) -> str:
+    """A fee of Acme's that is invoiced then; its id."""
+    line = PendingLineInput(
+        name="Support", price={"type": "flat", "amount": "5"}, period_from=at, period_to=at, invoice_at=at
+    )
+    async with story.house.database.transaction(ANN) as work:
+        wanted = CreatePendingLines(customer_id=story.cast.acme.id, lines=(line,))
+        return (await create_pending_lines(work, wanted)).lines[0].id
+
+
+@ON_SQLITE
+async def test_a_customer_who_was_deleted_holds_up_nobody_whose_usage_came_late(story: Story):
+    async with story.house.database.transaction(ANN) as work:
+        hooli = await make_customer(work, name="Hooli", currency="USD", subject_keys=("hooli-prod",))
+    await story.plan("solo", usage("0.01"))
+    subscription = await story.subscribe(hooli, "solo")
+    await story.cancel(subscription, "next_billing_cycle")
+    await last_month(story, usage("0.01"))
+    async with story.house.database.transaction(ANN) as work:
+        await delete_customer(work, story.cast.acme.id, guards=())
+    await story.use(300, day(1, 30), "acme")
+    await story.use(500, day(1, 30), "hooli-prod")
+    await story.until(day(3, 20))
+    assert await settle_late_usage(story.house.desk) == 1
+    await story.work()
+    assert lines_of(await story.latest(hooli)) == {"Tokens (late usage)": Decimal(5)}
