@@ -17,12 +17,12 @@ from dashboard.ui.billing_profiles.profiles import (
     list_profiles,
     make_default,
 )
-from dashboard.ui.live import news
+from dashboard.ui.live import LiveState
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
 
 
-class BillingProfilesState(rx.State):
+class BillingProfilesState(LiveState, rx.State):
     """What the page shows and asks."""
 
     loading: bool = True
@@ -35,27 +35,6 @@ class BillingProfilesState(rx.State):
     reasons: list[str] = []
     saving: bool = False
     errors: dict[str, str] = {}
-
-    @rx.event
-    @needs("viewer")
-    async def load(self) -> Any:
-        """Fills the list, then keeps it true."""
-        self.problem, self.saving = "", False
-        self._close()
-        try:
-            await self._refresh()
-        except MeterdeskError as error:
-            self.problem = error.for_people()
-        self.loading = False
-        return BillingProfilesState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self) -> None:
-        """Shows what is changed elsewhere."""
-        async for _ in news(self, "billing_profiles", "customers", "stripe_apps"):
-            async with self:
-                await self._refresh()
 
     @rx.event
     @needs("admin")
@@ -118,7 +97,19 @@ class BillingProfilesState(rx.State):
     def _close(self) -> None:
         self.promoting, self.deleting, self.reasons, self.errors = ProfileRow(), ProfileRow(), [], {}
 
+    def _enter(self) -> None:
+        self.saving = False
+        self._close()
+
+    def _topics(self) -> tuple[str, ...]:
+        return ("billing_profiles", "customers", "stripe_apps")
+
     async def _refresh(self) -> None:
-        self.rows = await list_profiles()
-        async with running().database.read() as session:
-            self.has_stripe = bool(await list_stripe_apps(session))
+        try:
+            self.rows = await list_profiles()
+            async with running().database.read() as session:
+                self.has_stripe = bool(await list_stripe_apps(session))
+            self.problem = ""
+        except MeterdeskError as error:
+            self.problem = error.for_people()
+        self.loading = False

@@ -25,8 +25,7 @@ from dashboard.kit.inputs import parse_input
 from dashboard.kit.paging import Page, PageRequest
 from dashboard.ui import components as ui
 from dashboard.ui.billing_profiles.fields import text_of
-from dashboard.ui.listing import Address, Pager
-from dashboard.ui.live import news
+from dashboard.ui.listing import Address, ListState
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
 from dashboard.ui.tax_codes.picker_state import Picked, TaxCodePicker
@@ -60,14 +59,11 @@ class DefaultCodes:
     credit_grant: str = ""
 
 
-class TaxCodesState(rx.State):
+class TaxCodesState(ListState, rx.State):
     """What the page shows and asks. `editing.id` is empty for a new code."""
 
-    loading: bool = True
     problem: str = ""
     rows: list[TaxCodeRow] = []
-    pager: Pager = Pager()
-    search: str = ""
     choices: list[ui.Option] = []
     defaults: DefaultCodes = DefaultCodes()
     editor_open: bool = False
@@ -76,33 +72,6 @@ class TaxCodesState(rx.State):
     refused_by: list[str] = []
     saving: str = ""
     errors: dict[str, str] = {}
-
-    @rx.event
-    @needs("viewer")
-    async def load(self) -> Any:
-        """Fills the library, then keeps it true."""
-        self.problem, self.saving, self.errors = "", "", {}
-        self.editor_open, self.deleting, self.refused_by = False, TaxCodeRow(), []
-        try:
-            await self._refresh()
-        except MeterdeskError as error:
-            self.problem = error.for_people()
-        self.loading = False
-        return TaxCodesState.watch
-
-    @rx.event(background=True, supersedes=True)
-    @needs("viewer")
-    async def watch(self) -> None:
-        """Shows what is changed elsewhere."""
-        async for _ in news(self, "tax_codes", "plans", "billing_profiles"):
-            async with self:
-                await self._refresh()
-
-    @rx.event
-    @needs("viewer")
-    def find(self, text: str) -> Any:
-        """Searches key, name and Stripe's code."""
-        return rx.redirect(Address.of(self).having(q=str(text)), replace=True)
 
     @rx.event
     @needs("admin")
@@ -119,7 +88,7 @@ class TaxCodesState(rx.State):
     @needs("admin")
     def close(self) -> None:
         """Closes whichever dialog is open."""
-        self.editor_open, self.deleting, self.refused_by, self.errors = False, TaxCodeRow(), [], {}
+        self._close()
 
     @rx.event
     @needs("admin")
@@ -200,17 +169,33 @@ class TaxCodesState(rx.State):
             kept = {"metadata": before.metadata, "other_mappings": others}
             await update_tax_code(work, self.editing.id, parse_input(UpdateTaxCode, {**values, **kept}))
 
+    def _enter(self) -> None:
+        self.saving = ""
+        self._close()
+
+    def _close(self) -> None:
+        self.editor_open, self.deleting, self.refused_by, self.errors = False, TaxCodeRow(), [], {}
+
+    def _topics(self) -> tuple[str, ...]:
+        return ("tax_codes", "plans", "billing_profiles")
+
     async def _refresh(self) -> None:
+        try:
+            await self._read()
+            self.problem = ""
+        except MeterdeskError as error:
+            self.problem, self.loading = error.for_people(), False
+
+    async def _read(self) -> None:
         address = Address.of(self)
-        self.search = address.text("q")
         async with running().database.read() as session:
-            page = await list_tax_codes(session, address.page_request(), search=self.search or None)
+            page = await list_tax_codes(session, address.page_request(), search=address.search())
             self.rows = [_row(code, await where_used(session, code.id, uses=tax_code_uses())) for code in page.items]
             every = await list_tax_codes(session, PageRequest(size=_CHOICES))
             defaults = await tax_defaults(session)
-        self.pager = address.pager(page)
         self.choices = _choices(every)
         self.defaults = DefaultCodes(defaults.invoicing.id, defaults.credit_grant.id) if defaults else DefaultCodes()
+        self._show(address, address.pager(page))
 
 
 def key_from_name(name: str) -> str:
