@@ -208,18 +208,30 @@ async def _narrowing(session: AsyncSession, wanted: InvoiceFilter) -> list[Colum
     Otherwise the database would walk the list in its order, for a long time where hardly any fits. Many are met soon.
     """
     each = (
-        InvoiceFilter(issued_from=wanted.issued_from, issued_to=wanted.issued_to),
-        InvoiceFilter(due_from=wanted.due_from, due_to=wanted.due_to),
-        InvoiceFilter(amount_min=wanted.amount_min, amount_max=wanted.amount_max),
+        _own_conditions(InvoiceFilter(issued_from=wanted.issued_from, issued_to=wanted.issued_to)),
+        _due_conditions(wanted),
+        _own_conditions(InvoiceFilter(amount_min=wanted.amount_min, amount_max=wanted.amount_max)),
+        _status_conditions(wanted),
     )
     found: list[ColumnElement[bool]] = []
     for one in each:
-        if one != InvoiceFilter():
-            some = select(col(InvoiceRow.id)).where(*_own_conditions(one)).limit(TOGETHER_MAX + 1)
+        if one:
+            some = select(col(InvoiceRow.id)).where(*one).limit(TOGETHER_MAX + 1)
             count = await session.scalar(select(func.count()).select_from(some.subquery())) or 0
             if count <= TOGETHER_MAX:
                 found.append(col(InvoiceRow.id).in_(select(some.subquery().c.id)))
     return found
+
+
+def _due_conditions(wanted: InvoiceFilter) -> list[ColumnElement[bool]]:
+    """With the tab where one is wanted: their index holds both."""
+    due = _own_conditions(InvoiceFilter(due_from=wanted.due_from, due_to=wanted.due_to))
+    is_one = wanted.tab not in (ALL, NEEDS_ATTENTION)
+    return [col(InvoiceRow.tab) == wanted.tab, *due] if due and is_one else due
+
+
+def _status_conditions(wanted: InvoiceFilter) -> list[ColumnElement[bool]]:
+    return [col(InvoiceRow.status).in_([status.value for status in wanted.statuses])] if wanted.statuses else []
 
 
 async def _searching(session: AsyncSession, wanted: InvoiceFilter) -> list[ColumnElement[bool]]:
@@ -243,7 +255,7 @@ def conditions(wanted: InvoiceFilter, *, walked: bool = False) -> list[ColumnEle
     if wanted.statuses:
         # Said twice, so that the index over tabs can be walked.
         found.append(col(InvoiceRow.tab).in_({tab_of(status) for status in wanted.statuses}))
-        found.append(col(InvoiceRow.status).in_([status.value for status in wanted.statuses]))
+        found += _status_conditions(wanted)
     # Nothing is issued, nor due, before it was made: the list need not be walked from its newest end.
     for limit in (wanted.issued_to, wanted.due_to):
         if limit is not None:
@@ -301,7 +313,11 @@ async def search_condition(session: AsyncSession, search: str) -> ColumnElement[
     if is_id(beginning):
         found.append(col(InvoiceRow.id) == beginning)
     if customers:
-        found.append(col(InvoiceRow.customer_id).in_(customers))
+        theirs = col(InvoiceRow.customer_id).in_(customers)
+        if await session.scalar(select(col(InvoiceRow.id)).where(or_(*found)).limit(1)) is None:
+            # Their invoices lie in order in an index over customers.
+            return theirs
+        found.append(theirs)
     each = union_all(*(select(col(InvoiceRow.id)).where(one) for one in found)).subquery()
     count = await session.scalar(select(func.count()).select_from(select(each.c.id).limit(TOGETHER_MAX + 1).subquery()))
     # A few are looked up by their ids. Many are met soon when the list is walked in its order.
@@ -310,7 +326,7 @@ async def search_condition(session: AsyncSession, search: str) -> ColumnElement[
 
 async def _filtered(session: AsyncSession, wanted: InvoiceFilter, *, walked: bool) -> Select[Any]:
     narrow = [*await _narrowing(session, wanted), *await _searching(session, wanted)]
-    return _SUMMARIES.where(*conditions(wanted, walked=walked), *narrow)
+    return select(col(InvoiceRow.id)).where(*conditions(wanted, walked=walked), *narrow)
 
 
 _SUMMARIES: Any = select(
@@ -405,6 +421,11 @@ class _Order:
     def is_nullable(self) -> bool:
         return self.sort in ("due", "issued")
 
+    def clauses(self, with_value: bool, backward: bool) -> list[Any]:
+        """What to sort by: those without a value only by their ids."""
+        columns = [self.column, col(InvoiceRow.id)] if with_value else [col(InvoiceRow.id)]
+        return [column.desc() for column in columns] if self.descending is not backward else columns
+
     def value_of(self, row: Any) -> Any:
         return {"created": row.created_at, "total": row.total, "due": row.due_at, "issued": row.issued_at}[self.sort]
 
@@ -437,8 +458,10 @@ async def _rows(
             start = None
         else:
             start = place
-        part = _part(statement, order, with_value, start, backward).limit(count - len(rows))
-        rows += (await session.execute(part)).all()
+        # First which, from an index where it can be, then what is shown of them: a row is long.
+        ids = _part(statement, order, with_value, start, backward).limit(count - len(rows))
+        shown = _SUMMARIES.where(col(InvoiceRow.id).in_(ids)).order_by(*order.clauses(with_value, backward))
+        rows += (await session.execute(shown)).all()
         if len(rows) >= count:
             break
     return rows
@@ -447,11 +470,12 @@ async def _rows(
 def _part(statement: Select[Any], order: _Order, with_value: bool, place: _Place | None, backward: bool) -> Select[Any]:
     column, id_ = order.column, col(InvoiceRow.id)
     down = order.descending is not backward
+    statement = statement.order_by(*order.clauses(with_value, backward))
     if not with_value:
         statement = statement.where(column.is_(None))
         if place is not None:
             statement = statement.where(id_ < place.id if down else id_ > place.id)
-        return statement.order_by(id_.desc() if down else id_)
+        return statement
     if order.is_nullable:
         statement = statement.where(column.is_not(None))
     if place is not None and place.value is not None:
@@ -460,4 +484,4 @@ def _part(statement: Select[Any], order: _Order, with_value: bool, place: _Place
         behind = id_ < place.id if down else id_ > place.id
         # The first bound says nothing new, but it is the one an index can start from.
         statement = statement.where(column <= value if down else column >= value, or_(beyond, behind))
-    return statement.order_by(column.desc() if down else column, id_.desc() if down else id_)
+    return statement

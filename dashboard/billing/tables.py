@@ -100,6 +100,8 @@ class InvoiceRow(Row, table=True):
         Index("ix_invoice_app_newest", "app_id", "created_at", "id"),
         Index("ix_invoice_total", "total", "id"),
         Index("ix_invoice_due", "due_at", "id"),
+        Index("ix_invoice_tab_due", "tab", "due_at", "id"),
+        Index("ix_invoice_status_newest", "status", "created_at", "id"),
         # With what the home page adds up, so that it need not touch the rows.
         Index("ix_invoice_issued", "issued_at", "id", "currency", "total", "tab"),
         Index("ix_invoice_paid", "paid_at", "currency", "amount_paid"),

@@ -91,6 +91,7 @@ async def test_a_row_says_what_is_wrong(house: House) -> None:
         ({"search": "ap@globex"}, ["open", "voided", "overdue"]),
         ({"search": "acct-0002"}, ["overdue"]),
         ({"search": "ACCT-000"}, ["open", "voided", "overdue", "paid"]),
+        ({"search": "ac"}, ["open", "voided", "overdue", "paid"]),
         ({"search": "in_1"}, ["paid"]),
         ({"search": "nobody at all"}, []),
         ({"search": "100%"}, []),
@@ -131,6 +132,12 @@ async def test_dates_and_customer_filter_too(house: House) -> None:
     made = invoices["overdue"].created_at
     day = {"created_from": made, "created_to": made + timedelta(days=1)}
     assert [item.id for item in await listed(house, **day)] == [invoices["overdue"].id]
+    due = invoices["overdue"].due_at
+    assert due is not None
+    assert [item.id for item in await listed(house, tab="overdue", due_to=due)] == []
+    in_time = {"due_from": due, "due_to": due + timedelta(hours=1)}
+    assert [item.id for item in await listed(house, tab="overdue", **in_time)] == [invoices["overdue"].id]
+    assert [item.id for item in await listed(house, tab="open", **in_time)] == []
 
 
 @pytest.mark.parametrize("descending", [True, False])
