@@ -175,29 +175,51 @@ class _Account:
 
 
 class _Bucket:
+    """One limit. The next token is set aside while we wait for it, so that a busy machine, late to fetch it, does not
+    push all later ones back. Fetched much too late it is forfeit."""
+
     def __init__(self, name: str, per_second: float, connection: "redis.asyncio.Redis | None") -> None:
+        rate = _rate(per_second)
         self._name = name
-        self._alone = StateBucket([_rate(per_second)], GCRA())
+        # So late a call may be that no second sees more than its limit.
+        self._late_max = (per_second - rate.burst + 1) * rate.interval / rate.limit / 1000 - 1
+        self._set_aside_for: float | None = None
+        self._alone = StateBucket([rate], GCRA())
         self._shared = None
         if connection is not None:
             store = RedisStateStore(connection, f"meterdesk:limiter:{name}")
-            self._shared = StateBucket([_rate(per_second)], GCRA(), store)
+            self._shared = StateBucket([rate], GCRA(), store)
 
     async def take(self) -> float:
         """Takes a token and answers 0, or answers the seconds until there is one."""
+        at, now = self._set_aside_for, time.monotonic()
+        if at is not None and now < at:
+            return at - now
+        self._set_aside_for = None
+        if at is not None and now <= at + self._late_max:
+            return 0.0
+        pause, is_ours = await self._ask()
+        if is_ours and pause > 0:
+            self._set_aside_for = now + pause
+        return pause
+
+    async def _ask(self) -> tuple[float, bool]:
         if self._shared is not None:
             try:
-                return await _take(self._shared, self._name)
+                return await _next(self._shared, self._name)
             except redis.asyncio.RedisError as error:
                 logger.warning("rate limits are kept by each process alone: Redis does not answer (%s)", error)
-        return await _take(self._alone, self._name)
+        return await _next(self._alone, self._name)
 
 
-async def _take(bucket: StateBucket, name: str) -> float:
-    item = RateItem(name, await _result(bucket.now()))
+async def _next(bucket: StateBucket, name: str) -> tuple[float, bool]:
+    """The seconds until the next token, and whether it is taken; another process may have been faster."""
+    now = await _result(bucket.now())
+    item = RateItem(name, now)
     if await _result(bucket.put(item)):
-        return 0.0
-    return max(await _result(bucket.waiting(item)), 1) / 1000
+        return 0.0, True
+    pause = max(await _result(bucket.waiting(item)), 1)
+    return pause / 1000, bool(await _result(bucket.put(RateItem(name, now + pause))))
 
 
 async def _result(value: object) -> int:
@@ -207,9 +229,10 @@ async def _result(value: object) -> int:
 
 
 def _rate(per_second: float) -> Rate:
-    """A burst and then a steady flow, such that both together stay within any one second's limit."""
+    """A burst and then a steady flow, such that both together stay within any one second's limit: evenly spaced calls
+    with half a space to spare for those that are late."""
     burst = max(1, int(per_second * BURST_SHARE))
-    steady = max(per_second - burst, per_second * (1 - BURST_SHARE))
+    steady = max(per_second - burst + 0.5, per_second * (1 - BURST_SHARE))
     # Rates are whole numbers per whole milliseconds.
     return Rate(max(1, round(steady * 1000)), 1_000_000, burst=burst)
 
