@@ -54,6 +54,22 @@ def test_a_bell_rung_while_nobody_waited_is_heard_once():
     assert bell.wait(0.01) is False
 
 
+def test_a_bell_that_rings_again_and_again_is_answered_together_and_no_ring_is_lost():
+    bell = Bell(between_looks=0.1)
+    bell.ring()
+    bell.wait(30)
+    started = time.monotonic()
+    for _ in range(20):
+        bell.ring()
+    threading.Timer(0.02, bell.ring).start()
+    assert bell.wait(30) is False
+    assert time.monotonic() - started >= 0.08
+    # All of them were one look: only the clock ends the next wait.
+    waits_from = time.monotonic()
+    bell.wait(0.3)
+    assert time.monotonic() - waits_from >= 0.29
+
+
 def test_after_the_end_no_wait_lasts():
     bell = Bell()
     bell.set()

@@ -5,6 +5,7 @@ Checked against dbos 3.4; the major version is pinned.
 
 import logging
 import threading
+import time
 from typing import cast
 
 from dbos import DBOS, DBOSClient
@@ -31,14 +32,22 @@ UNFINISHED = ("ENQUEUED", "PENDING", "DELAYED")
 FAILED = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED")
 
 
+BETWEEN_LOOKS_SECONDS = 0.1
+"""A look at a queue costs several milliseconds of processor time, whatever it finds. The first ring after a rest is
+heard at once; a busy queue's rings, one for each run that ended, are answered together."""
+
+
 class Bell:
     """What a queue's thread waits on between two looks: ends the wait at `ring`, and for good at `set`.
 
-    It stands where DBOS expects a `threading.Event` that means "stop".
+    Between two looks lie `between_looks` seconds at least. It stands where DBOS expects a `threading.Event` that means
+    "stop".
     """
 
-    def __init__(self) -> None:
+    def __init__(self, between_looks: float = BETWEEN_LOOKS_SECONDS) -> None:
+        self._between_looks = between_looks
         self._condition = threading.Condition()
+        self._last_look = 0.0
         self._rung = False
         self._stopped = False
 
@@ -58,6 +67,9 @@ class Bell:
     def wait(self, timeout: float | None = None) -> bool:
         with self._condition:
             self._condition.wait_for(lambda: self._rung or self._stopped, timeout)
+            too_soon = self._last_look + self._between_looks - time.monotonic()
+            self._condition.wait_for(lambda: self._stopped, max(too_soon, 0))
+            self._last_look = time.monotonic()
             self._rung = False
             return self._stopped
 
