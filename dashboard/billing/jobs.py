@@ -23,6 +23,10 @@ NOT_DUE_AFTER_ALL = timedelta(hours=1)
 """A line may reach its date before it can be billed (a volume price in mid-period); then it is looked at this often."""
 
 
+A_JOB_TAKES = timedelta(minutes=1)
+"""So long an invoice is left to the job that was asked for with its last change; then another is."""
+
+
 async def advance(desk: BillingDesk, invoice_id: str) -> None:
     """`invoice.advance`: carries one invoice on until it rests."""
     await advance_invoice(desk, invoice_id)
@@ -43,10 +47,10 @@ async def collect(desk: BillingDesk, customer_id: str) -> None:
 
 
 async def sweep(desk: BillingDesk) -> int:
-    """Every minute: enqueues what is due, whatever became of the job that should have done it. Answers how much."""
+    """Every few seconds: enqueues what is due, whatever became of the job that should do it. Answers how much."""
     now = desk.database.clock.now()
     async with desk.database.read() as session:
-        invoices = await due_for_advance(session, now)
+        invoices = await due_for_advance(session, now, patience=A_JOB_TAKES)
         customers = await due_for_collection(session, now)
     if not invoices and not customers:
         return 0

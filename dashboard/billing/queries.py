@@ -198,11 +198,22 @@ async def stuck_invoices(session: AsyncSession, now: datetime, *, limit: int = 5
 # For the worker, and for other rooms
 
 
-async def due_for_advance(session: AsyncSession, now: datetime, *, limit: int = 500) -> list[tuple[str, int]]:
-    """Invoices whose time to go on has come, longest due first: id and version."""
+async def due_for_advance(
+    session: AsyncSession, now: datetime, *, patience: timedelta = timedelta(0), limit: int = 500
+) -> list[tuple[str, int]]:
+    """Invoices whose time to go on has come, longest due first: id and version.
+
+    One that shall go on since its last change has a job already and is left to it for so long (`patience`). Neither a
+    date that has come nor an action that was begun at the provider has one.
+    """
+    nobody_has_it = or_(
+        col(InvoiceRow.updated_at) < col(InvoiceRow.wake_at),
+        col(InvoiceRow.requested_action).is_not(None),
+        col(InvoiceRow.wake_at) <= now - patience,
+    )
     statement = (
         select(col(InvoiceRow.id), col(InvoiceRow.version))
-        .where(col(InvoiceRow.wake_at) <= now, col(InvoiceRow.tab) != "gathering")
+        .where(col(InvoiceRow.wake_at) <= now, col(InvoiceRow.tab) != "gathering", nobody_has_it)
         .order_by(col(InvoiceRow.wake_at))
         .limit(limit)
     )

@@ -1,12 +1,13 @@
 """Whatever is interrupted, and whoever works at the same time: one invoice at the provider, one state here."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from dashboard.billing.desk import BillingDesk
 from dashboard.billing.invoicing_app import ExternalNews
-from dashboard.billing.jobs import sweep
+from dashboard.billing.jobs import A_JOB_TAKES, sweep
 from dashboard.billing.service import advance_invoice, perform_action, record_external
 from dashboard.billing.views import InvoiceAction, InvoiceStatus
 from dashboard.kit.database import STRIPE
@@ -78,6 +79,21 @@ async def test_the_sweep_finds_what_a_dead_worker_left(house: House) -> None:
         await house.advance(draft.id)
     house.outbox.jobs.clear()
 
+    assert await sweep(house.desk) == 0, "its job may still be at it"
+    house.clock.advance(A_JOB_TAKES)
+    assert await sweep(house.desk) == 1
+    assert house.outbox.of("invoice.advance") == [{"invoice_id": draft.id}]
+
+
+async def test_the_sweep_asks_for_no_second_job_while_the_first_waits_and_wakes_what_falls_due_at_once(
+    house: House,
+) -> None:
+    cast = await bring_cast(house.database, draft_period="P1D")
+    draft = await draft_for(house.database, cast.acme, "10")
+    assert await sweep(house.desk) == 0
+    await house.advance(draft.id)
+    house.outbox.jobs.clear()
+    house.clock.advance(timedelta(days=1))
     assert await sweep(house.desk) == 1
     assert house.outbox.of("invoice.advance") == [{"invoice_id": draft.id}]
 
