@@ -3,8 +3,6 @@
 import contextlib
 import logging
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import reflex as rx
@@ -13,9 +11,7 @@ from reflex_base.event import EventSpec
 
 from dashboard.api import session_routes
 from dashboard.api.app import close_api, create_api
-from dashboard.backend import open_backend
 from dashboard.kit.errors import MeterdeskError
-from dashboard.settings import Settings
 from dashboard.ui import components as ui
 from dashboard.ui.guard import SessionGuard
 from dashboard.ui.http import wrappers
@@ -23,16 +19,9 @@ from dashboard.ui.layout import in_frame, not_found
 from dashboard.ui.log_filter import keep_sessions_out_of_logs
 from dashboard.ui.routes import PAGES, PRODUCT, Page, load_pages
 from dashboard.ui.serving import project_dir
-from dashboard.worker import embedded, working
+from dashboard.worker import serving
 
 logger = logging.getLogger(__name__)
-
-
-@asynccontextmanager
-async def backend_running() -> AsyncIterator[None]:
-    """Opens the backend in each web process, runs jobs in it if that is asked for, and closes it at the end."""
-    async with open_backend(Settings()) as backend, working(backend) if embedded() else contextlib.nullcontext():
-        yield
 
 
 def explain_failure(exception: Exception) -> EventSpec:
@@ -80,7 +69,7 @@ def create_app() -> rx.App:
         backend_exception_handler=explain_failure,
     )
     app.add_middleware(SessionGuard(), index=0)
-    app.register_lifespan_task(backend_running)
+    app.register_lifespan_task(serving)
     add_pages(app)
     # Engine.IO reads None as "the page's own origin only", and an empty list as "everybody".
     assert app.sio is not None
