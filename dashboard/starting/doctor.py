@@ -6,8 +6,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import create_engine, select
-from sqlmodel import col
+from sqlalchemy import create_engine
 
 from dashboard.kit.crypto import KEY_FILE, SecretBox, SecretKeyMismatch
 from dashboard.kit.database import sync_url
@@ -15,7 +14,7 @@ from dashboard.kit.errors import MeterdeskError
 from dashboard.settings import Settings
 from dashboard.starting.checks import prepare_data_dir
 from dashboard.starting.migrations import check_migrated, current_revision, database_url
-from dashboard.stripe_app.tables import StripeAppRow
+from dashboard.stripe_app.keys import sealed_keys
 from dashboard.usage.clickhouse import open_clickhouse
 
 ANSWER_TIMEOUT_SECONDS = 5.0
@@ -102,8 +101,7 @@ def _sealed_keys(settings: Settings) -> list[str]:
     engine = create_engine(sync_url(database_url(settings)))
     try:
         with engine.connect() as connection:
-            sealed = select(col(StripeAppRow.sealed_key)).where(col(StripeAppRow.sealed_key).is_not(None))
-            return [key for key in connection.scalars(sealed) if key is not None]
+            return [key for key in connection.scalars(sealed_keys()) if key is not None]
     finally:
         engine.dispose()
 

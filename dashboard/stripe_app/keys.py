@@ -1,9 +1,13 @@
-"""What a Stripe key looks like, and what its letters already tell."""
+"""What a Stripe key looks like, what its letters already tell, and which are kept."""
 
 import re
 from dataclasses import dataclass
 
+from sqlalchemy import Select, select
+from sqlmodel import col
+
 from dashboard.stripe_app.errors import BadStripeKey
+from dashboard.stripe_app.tables import StripeAppRow
 
 SANDBOX_PREFIXES = ("sk_test_sandbox_", "rk_test_sandbox_")
 
@@ -45,3 +49,8 @@ def is_sandbox_key(key: str) -> bool:
 def _masked(key: str) -> str:
     prefix = "_".join(key.split("_", 2)[:2])
     return f"{prefix}_…{key[-4:]}" if len(key) >= 24 else f"{prefix}_…"
+
+
+def sealed_keys() -> Select[str | None]:
+    """A question for the sealed keys of all accounts, for whoever wants to see that they can still be opened."""
+    return select(col(StripeAppRow.sealed_key)).where(col(StripeAppRow.sealed_key).is_not(None))
