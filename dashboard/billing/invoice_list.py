@@ -193,8 +193,8 @@ async def _count_among_newest(
     session: AsyncSession, wanted: InvoiceFilter, narrow: list[ColumnElement[bool]]
 ) -> TabCount:
     in_time = InvoiceFilter(wanted.tab, created_from=wanted.created_from, created_to=wanted.created_to)
-    table: Any = InvoiceRow.__table__  # pyright: ignore[reportAttributeAccessIssue]
-    newest = select(table).where(*conditions(in_time)).order_by(col(InvoiceRow.created_at).desc()).limit(SCANNED_MAX)
+    newest = select(*_FILTERED_BY).where(*conditions(in_time)).order_by(col(InvoiceRow.created_at).desc())
+    newest = newest.limit(SCANNED_MAX)
     rows = newest.subquery()
     fits = ClauseAdapter(rows).traverse(and_(*conditions(wanted), *narrow))
     statement = select(func.count(), func.count(case((fits, 1)))).select_from(rows)
@@ -328,6 +328,28 @@ async def _filtered(session: AsyncSession, wanted: InvoiceFilter, *, walked: boo
     narrow = [*await _narrowing(session, wanted), *await _searching(session, wanted)]
     return select(col(InvoiceRow.id)).where(*conditions(wanted, walked=walked), *narrow)
 
+
+_FILTERED_BY = tuple(
+    col(column)
+    for column in (
+        InvoiceRow.id,
+        InvoiceRow.number,
+        InvoiceRow.external_id,
+        InvoiceRow.status,
+        InvoiceRow.tab,
+        InvoiceRow.needs_attention,
+        InvoiceRow.customer_id,
+        InvoiceRow.currency,
+        InvoiceRow.billing_profile_id,
+        InvoiceRow.app_id,
+        InvoiceRow.collection_method,
+        InvoiceRow.total,
+        InvoiceRow.created_at,
+        InvoiceRow.issued_at,
+        InvoiceRow.due_at,
+    )
+)
+"""What conditions speak of. The others are long, so they are not fetched where rows are only counted."""
 
 _SUMMARIES: Any = select(
     *(
