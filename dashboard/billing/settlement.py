@@ -19,7 +19,7 @@ from dashboard.billing.overrides import customer_billing
 from dashboard.billing.progressive import NothingToInvoice
 from dashboard.billing.quantities import Measured, fix_quantities, measure_late_usage
 from dashboard.billing.tables import InvoiceLineRow, InvoiceRow
-from dashboard.billing.views import InvoiceStatus
+from dashboard.billing.views import LATE_USAGE, InvoiceStatus
 from dashboard.customers.errors import CustomerDeleted
 from dashboard.customers.queries import live_customer
 from dashboard.kit.database import SYSTEM
@@ -91,7 +91,7 @@ async def _invoice(desk: BillingDesk, customer_id: str, currency: str, measured:
         customer = await live_customer(work.session, customer_id)
         await lock_billing_of(work, customer_id)
         billing = await customer_billing(work.session, customer_id)
-        row = await new_draft(work, customer, billing, currency, "late_usage")
+        row = await new_draft(work, customer, billing, currency, LATE_USAGE)
         await fix_quantities(work, row, measured)
         if not row.total:
             raise NothingToInvoice(f"No late usage of {customer.name} costs anything.")

@@ -229,6 +229,10 @@ class InvoiceLine:
     """It settles what arrived, or was corrected, after its period was invoiced."""
 
 
+LATE_USAGE = "late_usage"
+"""The trigger of an invoice that was made for late usage alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transition:
     """One step in an invoice's life: what it was, what it became, by whom and why."""

@@ -17,7 +17,7 @@ from dashboard.billing.service import (
     update_pending_line,
 )
 from dashboard.billing.settlement import settle_late_usage
-from dashboard.billing.views import InvoiceAction, InvoiceStatus
+from dashboard.billing.views import LATE_USAGE, InvoiceAction, InvoiceStatus
 from dashboard.catalog.features import archive_feature, create_feature
 from dashboard.catalog.plan_inputs import CreateFeature
 from dashboard.customers.inputs import UpdateCustomer
@@ -341,7 +341,7 @@ async def test_late_usage_gets_an_invoice_of_its_own_when_no_other_follows_and_a
     own = await story.latest(acme)
     assert (own.status, lines_of(own)) == (InvoiceStatus.PAID, {"Tokens (late usage)": Decimal(3)})
     assert (own.period_from, own.period_to) == (day(1), day(2))
-    assert own.transitions[0].trigger == "late_usage"
+    assert own.transitions[0].trigger == LATE_USAGE
     assert await settle_late_usage(desk) == 0
 
     await story.use(100, day(1, 31))

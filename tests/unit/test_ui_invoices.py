@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from dashboard.billing.views import InvoiceStatus, InvoiceSummary
+from dashboard.billing.views import LATE_USAGE, InvoiceStatus, InvoiceSummary, Transition
 from dashboard.ui.invoices.detail_state import steps_in_common
-from dashboard.ui.invoices.words import beside_total, owed_on
+from dashboard.ui.invoices.words import LATE_USAGE_ALONE, beside_total, owed_on, why_of
 
 S = InvoiceStatus
 
@@ -64,3 +64,14 @@ def test_what_all_parts_of_a_line_begin_with_is_said_once() -> None:
     assert steps_in_common([first, ("7 units metered.",)]) == []
     assert steps_in_common([first]) == []
     assert steps_in_common([]) == []
+
+
+def test_the_timeline_says_what_went_wrong_and_why_there_is_an_invoice_that_nobody_asked_for() -> None:
+    def step(trigger: str, problem: str | None = None) -> Transition:
+        return Transition(
+            datetime(2026, 11, 1, tzinfo=UTC), None, "draft.created", trigger, "system", "", None, problem
+        )
+
+    assert why_of(step("invoice")) == ""
+    assert why_of(step(LATE_USAGE)) == LATE_USAGE_ALONE
+    assert why_of(step("failed", "The card was declined.")) == "The card was declined."

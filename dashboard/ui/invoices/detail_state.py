@@ -30,7 +30,15 @@ from dashboard.ui import components as ui
 from dashboard.ui.api_calls import curl, origin_of
 from dashboard.ui.invoices.metering import Metering, meterings_of
 from dashboard.ui.invoices.totals import TotalRow, foreign_rows, total_rows
-from dashboard.ui.invoices.words import ACTION_WORDS, STATUS_TONES, STATUS_WORDS, document_of, payment_of, sync_of
+from dashboard.ui.invoices.words import (
+    ACTION_WORDS,
+    STATUS_TONES,
+    STATUS_WORDS,
+    document_of,
+    payment_of,
+    sync_of,
+    why_of,
+)
 from dashboard.ui.live import LiveState
 from dashboard.ui.roles import needs
 from dashboard.ui.sessions import acting
@@ -379,7 +387,7 @@ def _timeline(invoice: Invoice, events: tuple[StripeEvent, ...], now: datetime) 
             title=words if step.to_status != step.from_status else step.trigger.replace("_", " ").capitalize(),
             at=moment(step.at, now),
             tone=STATUS_TONES.get(step.to_status, "neutral"),
-            detail=step.error_message or "",
+            detail=why_of(step),
             actor=step.actor_label,
         )
         steps.append((step.at, number, entry))

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from dashboard.billing.views import Invoice, InvoiceAction, InvoiceStatus, InvoiceSummary
+from dashboard.billing.views import LATE_USAGE, Invoice, InvoiceAction, InvoiceStatus, InvoiceSummary, Transition
 from dashboard.kit.money import format_money
 from dashboard.ui.components.badges import Status
 
@@ -94,6 +94,8 @@ STATUS_WORDS = {
     "delete.failed": "Deleting failed",
     "deleted": "Deleted",
 }
+LATE_USAGE_ALONE = "Usage came, or was corrected, after its invoice, and no other invoice is to follow in time."
+
 STATUS_TONES = {
     "paid": "success",
     "issued": "open",
@@ -148,3 +150,8 @@ def beside_total(one: InvoiceSummary) -> str:
     """“$90.00 open” or “$90.00 paid” where that is not our total: Stripe counts lines added there, credit and parts."""
     amount, word = (one.amount_paid, "paid") if one.status is InvoiceStatus.PAID else (owed_on(one), "open")
     return "" if amount in (None, one.total) else f"{format_money(amount, one.currency)} {word}"
+
+
+def why_of(step: Transition) -> str:
+    """What the timeline says below a step: what went wrong, or why an invoice exists that nobody asked for."""
+    return step.error_message or (LATE_USAGE_ALONE if step.trigger == LATE_USAGE else "")
