@@ -179,7 +179,7 @@ async def _collect(desk: BillingDesk, invoice: Invoice) -> _Next:
         return issues
 
     try:
-        measured = await measure(desk, invoice)
+        measured = await measure(desk, invoice.customer_id, invoice.currency, invoice.id)
         return await _note(desk, invoice.id, fix)
     except InvoicingAppError as error:
         return await _note_failure(desk, invoice, COLLECT, error)

@@ -194,8 +194,7 @@ async def _count_among_newest(
 ) -> TabCount:
     in_time = InvoiceFilter(wanted.tab, created_from=wanted.created_from, created_to=wanted.created_to)
     newest = select(*_FILTERED_BY).where(*conditions(in_time)).order_by(col(InvoiceRow.created_at).desc())
-    newest = newest.limit(SCANNED_MAX)
-    rows = newest.subquery()
+    rows = newest.limit(SCANNED_MAX).subquery()
     fits = ClauseAdapter(rows).traverse(and_(*conditions(wanted), *narrow))
     statement = select(func.count(), func.count(case((fits, 1)))).select_from(rows)
     scanned, found = (await session.execute(statement)).one()

@@ -102,10 +102,20 @@ async def new_draft(
     work: Work, customer: Customer, billing: CustomerBilling, currency: str, trigger: str
 ) -> InvoiceRow:
     """A draft without lines, onto which the customer's billing is copied; `send_off` follows once it has them."""
+    number = draft_number(customer.name, await next_number(work.session, DRAFT))
+    row = blank_draft(customer, billing, currency, number, work.now)
+    work.session.add(row)
+    await work.session.flush()
+    note_step(work, row, None, row.status, trigger)
+    return row
+
+
+def blank_draft(customer: Customer, billing: CustomerBilling, currency: str, number: str, now: datetime) -> InvoiceRow:
+    """The row of a draft without lines, not stored yet, with a copy of how the customer is billed."""
     profile, workflow = billing.profile, billing.workflow
-    row = InvoiceRow(
+    return InvoiceRow(
         id=new_id(),
-        number=draft_number(customer.name, await next_number(work.session, DRAFT)),
+        number=number,
         status=InvoiceStatus.DRAFT_CREATED.value,
         tab="draft",
         customer_id=customer.id,
@@ -119,15 +129,11 @@ async def new_draft(
         workflow=to_json(workflow),
         supplier=to_json(profile.supplier),
         metadata_={},
-        created_at=work.now,
-        updated_at=work.now,
-        status_since=work.now,
+        created_at=now,
+        updated_at=now,
+        status_since=now,
         sync_state=SyncState.NONE,
     )
-    work.session.add(row)
-    await work.session.flush()
-    note_step(work, row, None, row.status, trigger)
-    return row
 
 
 async def send_off(work: Work, row: InvoiceRow, lines: Sequence[InvoiceLineRow]) -> None:

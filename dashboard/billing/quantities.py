@@ -23,7 +23,7 @@ from dashboard.billing.lines import Family, add_up, families_of, store_rating
 from dashboard.billing.metering import MeteredLine, Unmeasurable, issue_of_line, metered_lines, quantities_so_far
 from dashboard.billing.rating.lines import RatedLine
 from dashboard.billing.tables import DetailLineRow, InvoiceLineRow, InvoiceRow
-from dashboard.billing.views import Invoice, InvoiceStatus, Issue
+from dashboard.billing.views import InvoiceStatus, Issue
 from dashboard.kit.database import Work
 from dashboard.kit.errors import MeterdeskError
 
@@ -48,17 +48,9 @@ class Measured:
     late: tuple[LateUsage, ...]
 
 
-async def measure(desk: BillingDesk, invoice: Invoice) -> Measured:
-    """Asks the event store for every metered line and for periods invoiced lately, while no transaction is open."""
-    return await _measure(desk, invoice.customer_id, invoice.currency, invoice.id)
-
-
-async def measure_late_usage(desk: BillingDesk, customer_id: str, currency: str) -> Measured:
-    """`measure` without an invoice: only periods invoiced lately."""
-    return await _measure(desk, customer_id, currency, None)
-
-
-async def _measure(desk: BillingDesk, customer_id: str, currency: str, invoice_id: str | None) -> Measured:
+async def measure(desk: BillingDesk, customer_id: str, currency: str, invoice_id: str | None = None) -> Measured:
+    """Asks the event store for an invoice's metered lines, and for periods of its customer that were invoiced lately,
+    while no transaction is open. Without an invoice only for the latter."""
     async with desk.database.read() as session:
         lines = [] if invoice_id is None else await live_lines(session, invoice_id, kind=USAGE_KIND)
         before = await invoiced_periods(session, customer_id, currency, desk.database.clock.now(), besides=invoice_id)

@@ -17,7 +17,7 @@ from dashboard.billing.late_usage import BILLED_TABS, LOOK_BACK
 from dashboard.billing.line_rating import USAGE_KIND
 from dashboard.billing.overrides import customer_billing
 from dashboard.billing.progressive import NothingToInvoice
-from dashboard.billing.quantities import Measured, fix_quantities, measure_late_usage
+from dashboard.billing.quantities import Measured, fix_quantities, measure
 from dashboard.billing.tables import InvoiceLineRow, InvoiceRow
 from dashboard.billing.views import LATE_USAGE, InvoiceStatus
 from dashboard.customers.errors import CustomerDeleted
@@ -43,7 +43,7 @@ async def settle_late_usage(desk: BillingDesk) -> int:
     made = 0
     for customer_id, currency in left:
         try:
-            measured = await measure_late_usage(desk, customer_id, currency)
+            measured = await measure(desk, customer_id, currency)
             if measured.late:
                 await _invoice(desk, customer_id, currency, measured)
                 made += 1

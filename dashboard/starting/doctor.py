@@ -101,7 +101,7 @@ def _sealed_keys(settings: Settings) -> list[str]:
     engine = create_engine(sync_url(database_url(settings)))
     try:
         with engine.connect() as connection:
-            return [key for key in connection.scalars(sealed_keys()) if key is not None]
+            return sealed_keys(connection)
     finally:
         engine.dispose()
 

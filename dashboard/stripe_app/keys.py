@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from sqlalchemy import Select, select
+from sqlalchemy import Connection, select
 from sqlmodel import col
 
 from dashboard.stripe_app.errors import BadStripeKey
@@ -51,6 +51,6 @@ def _masked(key: str) -> str:
     return f"{prefix}_…{key[-4:]}" if len(key) >= 24 else f"{prefix}_…"
 
 
-def sealed_keys() -> Select[str | None]:
-    """A question for the sealed keys of all accounts, for whoever wants to see that they can still be opened."""
-    return select(col(StripeAppRow.sealed_key)).where(col(StripeAppRow.sealed_key).is_not(None))
+def sealed_keys(connection: Connection) -> list[str]:
+    """The keys of all accounts as they are kept, for whoever wants to see that they can still be opened."""
+    return [key for key in connection.scalars(select(col(StripeAppRow.sealed_key))) if key is not None]

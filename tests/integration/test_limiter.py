@@ -4,6 +4,7 @@ import time
 import pytest
 
 from dashboard.kit.limiter import BACKGROUND, FINALIZING, PEOPLE, CallLimiter, Limits, somebody_waits
+from tests.busiest import busiest_second
 from tests.servers import _redis_server as _redis_server
 from tests.servers import free_port
 from tests.servers import redis_url as redis_url
@@ -22,10 +23,6 @@ async def make_limiter(request):
     yield make
     for limiter in made:
         await limiter.close()
-
-
-def busiest_second(stamps: list[float]) -> int:
-    return max(sum(1 for other in stamps if start <= other < start + 1) for start in stamps)
 
 
 async def stamps_of(calls) -> list[float]:

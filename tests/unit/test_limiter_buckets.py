@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from dashboard.kit import limiter
+from tests.busiest import busiest_second
 
 SENT = 150
 
@@ -25,10 +26,6 @@ async def sent(monkeypatch: pytest.MonkeyPatch, per_second: float, late: Callabl
         else:
             stamps.append(now)
     return stamps
-
-
-def busiest_second(stamps: list[float]) -> int:
-    return max(sum(1 for other in stamps if start <= other < start + 1) for start in stamps)
 
 
 @pytest.mark.parametrize(("per_second", "late"), [(25, 0.0), (25, 0.015), (20, 0.02), (100, 0.004)])
